@@ -1,0 +1,157 @@
+"""The typed settings and the one clock.
+
+Flags beat environment variables, which beat defaults. Every part of the system asks `Settings.now`
+for the time, so that a past day can be replayed with ``ALPHA_NOW``.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from alpha_pipeline.errors import SettingError
+
+SourceKind = Literal["simulated", "files", "yahoo"]
+ProfileName = Literal["quick", "standard", "full"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much training a run buys.
+
+    Attributes:
+        name: the profile's name.
+        seeds: ensemble members per (ticker, fold).
+        retrain_months: months between two folds (12 = yearly, 3 = quarterly).
+    """
+
+    name: ProfileName
+    seeds: int
+    retrain_months: int
+
+
+PROFILES: dict[ProfileName, Profile] = {
+    "quick": Profile("quick", seeds=1, retrain_months=12),
+    "standard": Profile("standard", seeds=3, retrain_months=3),
+    "full": Profile("full", seeds=10, retrain_months=3),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person can set, in one place.
+
+    Attributes:
+        warehouse: absolute root of the warehouse (``ALPHA_WAREHOUSE``).
+        source: where bars come from (``ALPHA_SOURCE``).
+        source_path: file or folder of the `files` source (``ALPHA_SOURCE_PATH``).
+        profile_name: `quick`, `standard` or `full` (``ALPHA_PROFILE``).
+        device: `auto`, `cpu` or `cuda` (``ALPHA_DEVICE``).
+        yahoo_base_url: base URL that answers like Yahoo; None means Yahoo itself (``ALPHA_YAHOO_BASE_URL``).
+        fixed_now: the replayed time, or None for the real clock (``ALPHA_NOW``).
+        through: last session to use, or None for the last closed one (``ALPHA_THROUGH``).
+        simulated_seed: seed of the simulated market (``ALPHA_SIMULATED_SEED``).
+        simulated_planted_ic: planted information coefficient of the simulated market
+            (``ALPHA_SIMULATED_PLANTED_IC``); 0 plants none.
+    """
+
+    warehouse: Path = field(default_factory=lambda: Path("warehouse").resolve())
+    source: SourceKind = "simulated"
+    source_path: Path | None = None
+    profile_name: ProfileName = "quick"
+    device: DeviceName = "auto"
+    yahoo_base_url: str | None = None
+    fixed_now: dt.datetime | None = None
+    through: dt.date | None = None
+    simulated_seed: int = 7
+    simulated_planted_ic: float = 0.0
+
+    @property
+    def profile(self) -> Profile:
+        """The named profile's values."""
+        return PROFILES[self.profile_name]
+
+    def now(self) -> dt.datetime:
+        """The time, timezone-aware UTC: the replayed one if set, else the real clock."""
+        return self.fixed_now or dt.datetime.now(dt.UTC)
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for child processes."""
+        values: dict[str, object | None] = {
+            "ALPHA_WAREHOUSE": self.warehouse,
+            "ALPHA_SOURCE": self.source,
+            "ALPHA_SOURCE_PATH": self.source_path,
+            "ALPHA_PROFILE": self.profile_name,
+            "ALPHA_DEVICE": self.device,
+            "ALPHA_YAHOO_BASE_URL": self.yahoo_base_url,
+            "ALPHA_NOW": self.fixed_now.isoformat() if self.fixed_now else None,
+            "ALPHA_THROUGH": self.through,
+            "ALPHA_SIMULATED_SEED": self.simulated_seed,
+            "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
+        }
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def load_settings(
+    overrides: Mapping[str, str | None] | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the settings.
+
+    Args:
+        overrides: flag values by variable name (``ALPHA_…``); None values are ignored.
+        environ: the environment; the process's own when None.
+
+    Raises:
+        SettingError: a value that the setting cannot take.
+    """
+    values = {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith("ALPHA_") and v}
+    values |= {k: v for k, v in (overrides or {}).items() if v is not None}
+    source_path = values.get("ALPHA_SOURCE_PATH")
+    return Settings(
+        warehouse=Path(values.get("ALPHA_WAREHOUSE", "warehouse")).expanduser().resolve(),
+        source=cast("SourceKind", _choice(values, "ALPHA_SOURCE", "simulated", get_args(SourceKind))),
+        source_path=Path(source_path).expanduser().resolve() if source_path else None,
+        profile_name=cast("ProfileName", _choice(values, "ALPHA_PROFILE", "quick", get_args(ProfileName))),
+        device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
+        yahoo_base_url=values.get("ALPHA_YAHOO_BASE_URL"),
+        fixed_now=_instant(values, "ALPHA_NOW"),
+        through=_day(values, "ALPHA_THROUGH"),
+        simulated_seed=int(_number(values, "ALPHA_SIMULATED_SEED", 7)),
+        simulated_planted_ic=_number(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
+    )
+
+
+def _choice(values: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    value = values.get(name, default)
+    if value not in allowed:
+        raise SettingError(name, value, "one of " + ", ".join(allowed))
+    return value
+
+
+def _number(values: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        return float(values.get(name, default))
+    except ValueError:
+        raise SettingError(name, values[name], "a number") from None
+
+
+def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:
+    if name not in values:
+        return None
+    try:
+        instant = dt.datetime.fromisoformat(values[name])
+    except ValueError:
+        raise SettingError(name, values[name], "an ISO time such as 2025-06-30T21:00:00+00:00") from None
+    return instant.replace(tzinfo=dt.UTC) if instant.tzinfo is None else instant.astimezone(dt.UTC)
+
+
+def _day(values: Mapping[str, str], name: str) -> dt.date | None:
+    if name not in values:
+        return None
+    try:
+        return dt.date.fromisoformat(values[name])
+    except ValueError:
+        raise SettingError(name, values[name], "an ISO date such as 2025-06-30") from None

@@ -1,0 +1,62 @@
+"""The one contract of every source of bars."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from alpha_pipeline.settings import SourceKind
+
+ANSWER_SCHEMA = {
+    "ticker": pl.String,
+    "session": pl.Date,
+    "open": pl.Float64,
+    "high": pl.Float64,
+    "low": pl.Float64,
+    "close": pl.Float64,
+    "adj_close": pl.Float64,
+    "volume": pl.Float64,
+    "is_final": pl.Boolean,
+}
+ACTION_SCHEMA = {"ticker": pl.String, "session": pl.Date, "kind": pl.String, "value": pl.Float64}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a source said about one ticker, untrusted: values may be null, impossible or repeated.
+
+    Attributes:
+        ticker: Yahoo's name.
+        bars: columns of `ANSWER_SCHEMA`; OHLC split-adjusted, adj_close split- and dividend-adjusted.
+        actions: columns of `ACTION_SCHEMA`; kind is dividend, split or capital_gain.
+        source: who said it, for the ``source`` column.
+    """
+
+    ticker: str
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+    source: str
+
+
+class PriceSource(Protocol):
+    """A source of daily bars."""
+
+    @property
+    def kind(self) -> SourceKind:
+        """The kind that settings name."""
+        ...
+
+    @property
+    def market(self) -> str:
+        """The market these bars belong to; a warehouse holds one market only."""
+        ...
+
+    def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
+        """The bars and actions of one ticker from `first` to `last`, both included.
+
+        Raises:
+            UnknownTickerError: the source does not know the ticker.
+            SourceError: the source could not answer.
+        """
+        ...

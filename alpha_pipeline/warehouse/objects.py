@@ -1,0 +1,97 @@
+"""The object interface: the four operations every file of the warehouse goes through.
+
+An object is a key and bytes. `put` is atomic: a reader sees the old bytes or the new ones, never a mix, and a
+killed writer leaves the old ones. `update` serialises read-modify-write of one key. The interface is what an
+object store offers too (one PUT is atomic), so the root of a warehouse can move there unchanged.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from filelock import FileLock
+
+
+class Objects(Protocol):
+    """Keys are relative POSIX paths; values are bytes."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes of an object, or None if there is none."""
+        ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object atomically and durably."""
+        ...
+
+    def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        """Replace an object by what `change` makes of it; None leaves it. Two updates of a key never overlap."""
+        ...
+
+    def list(self, prefix: str) -> list[str]:
+        """The keys under a folder, sorted."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; removing what is not there is no error."""
+        ...
+
+
+class LocalObjects:
+    """Objects as files under a folder: temporary name in the same folder, fsync, rename, fsync the folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, key: str) -> Path:
+        """Where an object lies."""
+        return self.root / key
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes of an object, or None if there is none."""
+        try:
+            return self.path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object atomically and durably."""
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A leading dot and another suffix: no glob of a view and no listing ever takes it for an object.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        """Replace an object by what `change` makes of it; None leaves it. Two updates of a key never overlap."""
+        locks = self.root / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock"):
+            data = change(self.get(key))
+            if data is not None:
+                self.put(key, data)
+
+    def list(self, prefix: str) -> list[str]:
+        """The keys under a folder, sorted."""
+        folder = self.path(prefix)
+        files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return sorted(path.relative_to(self.root).as_posix() for path in files)
+
+    def delete(self, key: str) -> None:
+        """Remove an object; removing what is not there is no error."""
+        self.path(key).unlink(missing_ok=True)

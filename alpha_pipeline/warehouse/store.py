@@ -1,0 +1,169 @@
+"""The warehouse: tables as atomic Parquet objects, one per unit of write.
+
+The objects are the truth. Every write validates first, then replaces one object atomically; a frame that says
+nothing new leaves the object untouched, so a second run changes nothing.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from alpha_pipeline.errors import TableError
+from alpha_pipeline.warehouse.objects import LocalObjects
+from alpha_pipeline.warehouse.table import Table
+
+CONTENT = "alpha.content"
+INPUTS = "alpha.inputs"
+
+
+def content_hash(table: Table, frame: pl.DataFrame) -> str:
+    """A hash of what a frame says, without the columns that only say when."""
+    return frame_hash(frame.select(c for c in table.columns if c not in table.volatile))
+
+
+def frame_hash(frame: pl.DataFrame) -> str:
+    """A hash of a frame's columns, types and values (Parquet stores no bytes under a null)."""
+    buffer = io.BytesIO()
+    frame.rechunk().write_parquet(buffer, compression="uncompressed", statistics=False)
+    return hashlib.blake2b(buffer.getvalue(), digest_size=16).hexdigest()
+
+
+class Warehouse:
+    """Reads and writes tables under one root.
+
+    Args:
+        root: folder of the warehouse.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.objects = LocalObjects(root)
+
+    def key(self, table: Table, unit: str) -> str:
+        """The object that holds one unit of a table."""
+        return f"{self.folder(table)}/{quote(unit, safe='')}.parquet"
+
+    def folder(self, table: Table) -> str:
+        """The folder of a table's objects."""
+        return "tables/" + table.name.replace(".", "/")
+
+    def units(self, table: Table) -> list[str]:
+        """The units held, sorted."""
+        keys = self.objects.list(self.folder(table))
+        return sorted(unquote(Path(key).stem) for key in keys if not Path(key).stem.startswith("_"))
+
+    def read(self, table: Table, units: Iterable[str] | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Rows of the given units (all when None), sorted by the table's key; units not held give no rows.
+
+        Args:
+            table: the table.
+            units: ticker, year or strategy names, whatever splits the table.
+            columns: the columns to read; all when None.
+        """
+        wanted = list(columns) if columns is not None else table.columns
+        frames = [table.empty().select(wanted)]
+        for unit in sorted(set(self.units(table) if units is None else units)):
+            data = self.objects.get(self.key(table, unit))
+            if data is not None:
+                frames.append(pl.read_parquet(io.BytesIO(data), columns=wanted))
+        rows = pl.concat(frames)
+        by = [column for column in table.key if column in wanted]
+        return rows.sort(by) if by else rows
+
+    def write(self, table: Table, unit: str, frame: pl.DataFrame, inputs: str = "") -> bool:
+        """Replace one unit by a frame.
+
+        Args:
+            table: the table.
+            unit: the unit; every row must belong to it.
+            frame: the whole unit; conformed to the table's columns and order.
+            inputs: a hash of what the frame was made from, kept with the object for `is_current`.
+
+        Returns:
+            Whether the object changed.
+
+        Raises:
+            TableError: the frame does not fit, or is empty where rows are held. Nothing was written.
+        """
+        checked = self._checked(table, unit, frame)
+        held = self._metadata(table, unit)
+        if checked.is_empty() and held is not None and not self.read(table, [unit]).is_empty():
+            raise TableError(table.name, unit, "an empty frame never erases rows")
+        metadata = {CONTENT: content_hash(table, checked), INPUTS: inputs}
+        if held == metadata:
+            return False
+        changed = held is None or held.get(CONTENT) != metadata[CONTENT]
+        if not changed:  # the same rows from other inputs: keep when they were fetched or made
+            checked = self.read(table, [unit])
+        self.objects.put(self.key(table, unit), _parquet(checked, metadata))
+        return changed
+
+    def upsert(self, table: Table, unit: str, frame: pl.DataFrame) -> bool:
+        """Insert or replace rows of one unit by the table's key; rows not named stay. Serialised per object.
+
+        Returns:
+            Whether the object changed.
+
+        Raises:
+            TableError: the merged frame does not fit. Nothing was written.
+        """
+        changed = False
+
+        def merge(held: bytes | None) -> bytes | None:
+            nonlocal changed
+            rows = table.empty() if held is None else pl.read_parquet(io.BytesIO(held))
+            fresh = table.conform(frame)
+            merged = pl.concat([rows.join(fresh, on=table.key, how="anti", nulls_equal=True), fresh])
+            checked = self._checked(table, unit, merged)
+            metadata = {CONTENT: content_hash(table, checked), INPUTS: ""}
+            changed = held is None or _read_metadata(held).get(CONTENT) != metadata[CONTENT]
+            return _parquet(checked, metadata) if changed else None
+
+        self.objects.update(self.key(table, unit), merge)
+        return changed
+
+    def upsert_years(self, table: Table, frame: pl.DataFrame) -> None:
+        """Upsert a frame of a table keyed by session into its (table, year) objects."""
+        years = frame.get_column("session").dt.year()
+        for year in years.unique().sort():
+            self.upsert(table, str(year), frame.filter(years == year))
+
+    def is_current(self, table: Table, unit: str, inputs: str) -> bool:
+        """Whether the held unit was made from these inputs."""
+        held = self._metadata(table, unit)
+        return held is not None and held.get(INPUTS) == inputs
+
+    def fingerprint(self, table: Table, unit: str) -> str:
+        """The content hash of a held unit; empty when it is not held."""
+        held = self._metadata(table, unit)
+        return "" if held is None else held.get(CONTENT, "")
+
+    def _metadata(self, table: Table, unit: str) -> dict[str, str] | None:
+        data = self.objects.get(self.key(table, unit))
+        return None if data is None else _read_metadata(data)
+
+    def _checked(self, table: Table, unit: str, frame: pl.DataFrame) -> pl.DataFrame:
+        missing = sorted(set(table.columns) - set(frame.columns))
+        if missing:
+            raise TableError(table.name, unit, f"missing columns {', '.join(missing)}")
+        checked = table.validate(table.conform(frame), unit)
+        owners = pl.col("session").dt.year().cast(pl.String) if table.unit == "year" else pl.col(table.unit)
+        strangers = checked.filter(owners != unit)
+        if not strangers.is_empty():
+            raise TableError(table.name, unit, f"{strangers.height} rows belong to another {table.unit}")
+        return checked
+
+
+def _parquet(frame: pl.DataFrame, metadata: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    return buffer.getvalue()
+
+
+def _read_metadata(data: bytes) -> dict[str, str]:
+    found = pl.read_parquet_metadata(io.BytesIO(data))
+    return {name: value for name, value in found.items() if name.startswith("alpha.")}

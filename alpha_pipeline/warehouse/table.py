@@ -1,0 +1,73 @@
+"""What a table is: a name, a schema, a key, and the column that splits it into objects."""
+
+from dataclasses import dataclass, field
+
+import pandera.polars as pa
+import polars as pl
+from pandera.errors import SchemaError, SchemaErrors
+
+from alpha_pipeline.errors import TableError
+
+
+@dataclass(frozen=True)
+class Table:
+    """One declaration per table.
+
+    Attributes:
+        name: ``schema.table``, which is also the view's name and the Dagster asset key.
+        schema: the Pandera schema; strict, with the column order of the stored objects.
+        key: the columns that identify a row.
+        unit: the column whose value names the object a row lies in; ``"year"`` means the year of ``session``.
+        volatile: columns that say when and not what (``fetched_at``, ``made_at``): a frame that differs
+            only there counts as unchanged.
+        description: the grain and what is known when.
+    """
+
+    name: str
+    schema: pa.DataFrameSchema
+    key: tuple[str, ...]
+    unit: str
+    description: str
+    volatile: tuple[str, ...] = field(default=())
+
+    @property
+    def asset_key(self) -> list[str]:
+        """The Dagster asset key, ``[schema, table]``."""
+        return self.name.split(".")
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns, in order."""
+        return list(self.schema.columns)
+
+    def empty(self) -> pl.DataFrame:
+        """A frame without rows, with the right columns and types."""
+        return pl.DataFrame(schema={name: column.dtype.type for name, column in self.schema.columns.items()})
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with the table's columns in order, cast to its types, sorted by its key."""
+        wanted = self.empty().schema
+        return frame.select(pl.col(name).cast(dtype) for name, dtype in wanted.items()).sort(self.key)
+
+    def validate(self, frame: pl.DataFrame, unit: str) -> pl.DataFrame:
+        """Check an eager frame against the schema.
+
+        Raises:
+            TableError: naming the column, the check and the first offending values.
+        """
+        try:
+            checked: pl.DataFrame = self.schema.validate(frame, lazy=True)
+        except SchemaErrors as error:
+            cases = error.failure_cases.head(3).to_dicts()
+            listed = "; ".join(f"{c['column'] or c['schema_context']} fails {c['check']}: {c['failure_case']}" for c in cases)
+            raise TableError(self.name, unit, listed) from None
+        except SchemaError as error:
+            raise TableError(self.name, unit, str(error)) from None
+        return checked
+
+
+def table(
+    name: str, model: type[pa.DataFrameModel], *, key: tuple[str, ...], unit: str, volatile: tuple[str, ...] = ()
+) -> Table:
+    """A table from a Pandera model; the model's docstring is the description."""
+    return Table(name, model.to_schema(), key, unit, (model.__doc__ or "").strip(), volatile)

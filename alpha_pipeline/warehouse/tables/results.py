@@ -1,0 +1,45 @@
+"""Portfolio and evaluation: what the signals earned and how good the forecasts were."""
+
+import pandera.polars as pa
+import polars as pl
+
+from alpha_pipeline.warehouse.table import table
+
+
+class Ledger(pa.DataFrameModel):
+    """One row per (strategy, session): decided at the close before, filled at this session's open, after costs."""
+
+    strategy: str
+    session: pl.Date
+    weight: float = pa.Field(description="Held from this session's open to the next")
+    gross_return: float = pa.Field(description="Close to close, simple, before costs")
+    cost: float = pa.Field(ge=0, description="Fraction of equity paid at this session's open")
+    net_return: float
+    equity: float = pa.Field(gt=0, description="At this session's close; 1 before the first")
+
+    class Config:
+        strict = True
+        unique = ["strategy", "session"]
+
+
+class Scores(pa.DataFrameModel):
+    """One row per (model, ticker, horizon, window, metric), out of sample; n is the number of forecasts."""
+
+    model: str
+    ticker: str = pa.Field(description="'*' pools every tradable ticker")
+    horizon: int = pa.Field(ge=1)
+    window: str
+    metric: str
+    value: float
+    ci_low: float = pa.Field(nullable=True)
+    ci_high: float = pa.Field(nullable=True)
+    n: int = pa.Field(ge=1)
+    baseline: float = pa.Field(nullable=True, description="What a forecaster without skill gets")
+
+    class Config:
+        strict = True
+        unique = ["model", "ticker", "horizon", "window", "metric"]
+
+
+LEDGER = table("portfolio.ledger", Ledger, key=("strategy", "session"), unit="strategy")
+SCORES = table("evaluation.scores", Scores, key=("model", "ticker", "horizon", "window", "metric"), unit="model")
