@@ -52,6 +52,10 @@ class PriceSource(Protocol):
         """The market these bars belong to; a warehouse holds one market only."""
         ...
 
+    def tickers(self) -> frozenset[str] | None:
+        """The tickers it holds, or None when it cannot list them."""
+        ...
+
     def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
         """The bars and actions of one ticker from `first` to `last`, both included.
 

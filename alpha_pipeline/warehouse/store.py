@@ -4,6 +4,7 @@ The objects are the truth. Every write validates first, then replaces one object
 nothing new leaves the object untouched, so a second run changes nothing.
 """
 
+import datetime as dt
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
@@ -56,7 +57,9 @@ class Warehouse:
         keys = self.objects.list(self.folder(table))
         return sorted(unquote(Path(key).stem) for key in keys if not Path(key).stem.startswith("_"))
 
-    def read(self, table: Table, units: Iterable[str] | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def read(
+        self, table: Table, units: Iterable[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
         """Rows of the given units (all when None), sorted by the table's key; units not held give no rows.
 
         Args:
@@ -90,20 +93,39 @@ class Warehouse:
             TableError: the frame does not fit, or is empty where rows are held. Nothing was written.
         """
         checked = self._checked(table, unit, frame)
-        held = self._metadata(table, unit)
-        if checked.is_empty() and held is not None and not self.read(table, [unit]).is_empty():
-            raise TableError(table.name, unit, "an empty frame never erases rows")
         metadata = {CONTENT: content_hash(table, checked), INPUTS: inputs}
-        if held == metadata:
-            return False
-        changed = held is None or held.get(CONTENT) != metadata[CONTENT]
-        if not changed:  # the same rows from other inputs: keep when they were fetched or made
-            checked = self.read(table, [unit])
-        self.objects.put(self.key(table, unit), _parquet(checked, metadata))
+        changed = False
+
+        def replace(held: bytes | None) -> bytes | None:
+            nonlocal changed
+            before = {} if held is None else _read_metadata(held)
+            if before == metadata:
+                return None
+            changed = before.get(CONTENT) != metadata[CONTENT]
+            if held is None or changed:
+                if (
+                    held is not None
+                    and checked.is_empty()
+                    and not pl.read_parquet(io.BytesIO(held)).is_empty()
+                ):
+                    raise TableError(table.name, unit, "an empty frame never erases rows")
+                return _parquet(checked, metadata)
+            # The same rows from other inputs: keep when they were fetched or made.
+            return _parquet(pl.read_parquet(io.BytesIO(held)), metadata)
+
+        self.objects.update(self.key(table, unit), replace)
         return changed
 
-    def upsert(self, table: Table, unit: str, frame: pl.DataFrame) -> bool:
+    def upsert(
+        self, table: Table, unit: str, frame: pl.DataFrame, *, dropping: pl.Expr | None = None
+    ) -> bool:
         """Insert or replace rows of one unit by the table's key; rows not named stay. Serialised per object.
+
+        Args:
+            table: the table.
+            unit: the unit.
+            frame: the new rows.
+            dropping: which held rows the frame replaces beside those with the same key.
 
         Returns:
             Whether the object changed.
@@ -116,6 +138,8 @@ class Warehouse:
         def merge(held: bytes | None) -> bytes | None:
             nonlocal changed
             rows = table.empty() if held is None else pl.read_parquet(io.BytesIO(held))
+            if dropping is not None:
+                rows = rows.filter(~dropping)
             fresh = table.conform(frame)
             merged = pl.concat([rows.join(fresh, on=table.key, how="anti", nulls_equal=True), fresh])
             checked = self._checked(table, unit, merged)
@@ -126,11 +150,21 @@ class Warehouse:
         self.objects.update(self.key(table, unit), merge)
         return changed
 
-    def upsert_years(self, table: Table, frame: pl.DataFrame) -> None:
-        """Upsert a frame of a table keyed by session into its (table, year) objects."""
-        years = frame.get_column("session").dt.year()
-        for year in years.unique().sort():
-            self.upsert(table, str(year), frame.filter(years == year))
+    def replace_sessions(self, table: Table, sessions: Sequence[dt.date], frame: pl.DataFrame) -> None:
+        """Make a frame the whole truth about some sessions of a table split by year; other sessions stay.
+
+        Raises:
+            TableError: a year's merged frame does not fit; that year is left as it was.
+        """
+        for year in sorted({session.year for session in sessions}):
+            asked = [session for session in sessions if session.year == year]
+            fresh = frame.filter(pl.col("session").is_in(asked))
+            self.upsert(table, str(year), fresh, dropping=pl.col("session").is_in(asked))
+
+    def height(self, table: Table, unit: str) -> int:
+        """Rows held of one unit; 0 when it is not held."""
+        data = self.objects.get(self.key(table, unit))
+        return 0 if data is None else int(pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item())
 
     def is_current(self, table: Table, unit: str, inputs: str) -> bool:
         """Whether the held unit was made from these inputs."""

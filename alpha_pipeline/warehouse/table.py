@@ -1,6 +1,6 @@
 """What a table is: a name, a schema, a key, and the column that splits it into objects."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandera.polars as pa
 import polars as pl
@@ -28,7 +28,7 @@ class Table:
     key: tuple[str, ...]
     unit: str
     description: str
-    volatile: tuple[str, ...] = field(default=())
+    volatile: tuple[str, ...] = ()
 
     @property
     def asset_key(self) -> list[str]:
@@ -59,15 +59,26 @@ class Table:
             checked: pl.DataFrame = self.schema.validate(frame, lazy=True)
         except SchemaErrors as error:
             cases = error.failure_cases.head(3).to_dicts()
-            listed = "; ".join(f"{c['column'] or c['schema_context']} fails {c['check']}: {c['failure_case']}" for c in cases)
-            raise TableError(self.name, unit, listed) from None
+            raise TableError(self.name, unit, "; ".join(_in_words(case) for case in cases)) from None
         except SchemaError as error:
             raise TableError(self.name, unit, str(error)) from None
         return checked
 
 
+def _in_words(case: dict[str, object]) -> str:
+    """One Pandera failure case as a short phrase."""
+    return (
+        f"{case['column'] or case['schema_context']} fails {case['check']}: {str(case['failure_case'])[:160]}"
+    )
+
+
 def table(
-    name: str, model: type[pa.DataFrameModel], *, key: tuple[str, ...], unit: str, volatile: tuple[str, ...] = ()
+    name: str,
+    model: type[pa.DataFrameModel],
+    *,
+    key: tuple[str, ...],
+    unit: str,
+    volatile: tuple[str, ...] = (),
 ) -> Table:
     """A table from a Pandera model; the model's docstring is the description."""
     return Table(name, model.to_schema(), key, unit, (model.__doc__ or "").strip(), volatile)

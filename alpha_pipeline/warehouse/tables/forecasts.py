@@ -41,8 +41,12 @@ class Daily(pa.DataFrameModel):
     expected_return: float = pa.Field(description="Log return; open to open, close to close for an index")
     forecast_vol: float = pa.Field(gt=0, description="Scale of the predictive distribution, log return")
     prob_up: float = pa.Field(ge=0, le=1)
-    prob_spike: float = pa.Field(ge=0, le=1, nullable=True, description="P(change > +10 %); null where not a spike model")
-    spike_threshold: float = pa.Field(ge=0, le=1, nullable=True, description="Chosen on the fold's validation slice")
+    prob_spike: float = pa.Field(
+        ge=0, le=1, nullable=True, description="P(change > +10 %); null where not a spike model"
+    )
+    spike_threshold: float = pa.Field(
+        ge=0, le=1, nullable=True, description="Chosen on the fold's validation slice"
+    )
     trained_through: pl.Date = pa.Field(description="Last session whose label was used")
     model_id: str = pa.Field(description="Ids of the members that made it, joined by +")
     seeds: int = pa.Field(ge=1, description="Members averaged")
@@ -57,5 +61,9 @@ class Daily(pa.DataFrameModel):
 
 FORWARD = table("targets.forward", Forward, key=("ticker", "session", "horizon"), unit="ticker")
 DAILY = table(
-    "forecasts.daily", Daily, key=("model", "ticker", "session", "horizon"), unit="ticker", volatile=("made_at", "is_live")
+    "forecasts.daily",
+    Daily,
+    key=("model", "ticker", "session", "horizon"),
+    unit="ticker",
+    volatile=("made_at", "is_live"),
 )

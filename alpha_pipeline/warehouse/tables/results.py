@@ -9,7 +9,7 @@ from alpha_pipeline.warehouse.table import table
 class Ledger(pa.DataFrameModel):
     """One row per (strategy, session): decided at the close before, filled at this session's open, after costs."""
 
-    strategy: str
+    strategy: str  # type: ignore[assignment]  # a column of that name, not pandera's method
     session: pl.Date
     weight: float = pa.Field(description="Held from this session's open to the next")
     gross_return: float = pa.Field(description="Close to close, simple, before costs")
@@ -42,4 +42,6 @@ class Scores(pa.DataFrameModel):
 
 
 LEDGER = table("portfolio.ledger", Ledger, key=("strategy", "session"), unit="strategy")
-SCORES = table("evaluation.scores", Scores, key=("model", "ticker", "horizon", "window", "metric"), unit="model")
+SCORES = table(
+    "evaluation.scores", Scores, key=("model", "ticker", "horizon", "window", "metric"), unit="model"
+)

@@ -52,7 +52,9 @@ class SectorRotation(pa.DataFrameModel):
     """One row per session: the sector held from the next open; chosen anew on the last session of a week."""
 
     session: pl.Date
-    pick: str = pa.Field(nullable=True, description="Sector; null while there is none or the rotation abstains")
+    pick: str = pa.Field(
+        nullable=True, description="Sector; null while there is none or the rotation abstains"
+    )
     qqq_allowed: bool = pa.Field(description="XLK and XLY are both bullish")
     is_rebalance: bool
     missing: str = pa.Field(description="Sectors without a fresh forecast, comma-separated")
@@ -66,8 +68,13 @@ class VixRegime(pa.DataFrameModel):
     """One row per session: the volatility regime, whether to leave every QQQ long, and how large to be."""
 
     session: pl.Date
-    expected_change: float = pa.Field(nullable=True, description="Expected change of ^VIX over the next session, ratio - 1")
+    expected_change: float = pa.Field(
+        nullable=True, description="Expected change of ^VIX over the next session, ratio - 1"
+    )
     prob_spike: float = pa.Field(ge=0, le=1, nullable=True)
+    spike_threshold: float = pa.Field(
+        ge=0, le=1, nullable=True, description="prob_spike at or above it exits"
+    )
     regime: str = pa.Field(isin=["calm", "normal", "stressed"], nullable=True)
     exit_longs: bool
     size_multiplier: float = pa.Field(ge=0, le=1, nullable=True)
@@ -84,6 +91,7 @@ class QqqPosition(pa.DataFrameModel):
     session: pl.Date
     target_weight: float = pa.Field(ge=0, le=1)
     reason: str
+    inputs: str = pa.Field(description="Hash of the forecasts and bars of the session it was made from")
 
     class Config:
         strict = True

@@ -1,0 +1,42 @@
+# Two commands: `make run` and `make test`. Both make the environment first; `make ui` opens the web UI.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# One thread per test process: two workers on two cores, and the same bits everywhere.
+TEST_ENV := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1
+
+.PHONY: run test test-all ui lint types format clean
+
+run: $(STAMP)
+	$(BIN)/alpha run --source simulated
+
+test: $(STAMP)
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not real_bars"
+
+test-all: $(STAMP)
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+ui: $(STAMP)
+	$(BIN)/alpha ui
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 run"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,26 @@
+"""Every table of the warehouse, for what concerns them all: the views, `alpha sql`, the checks."""
+
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables import forecasts, raw, results, signals
+
+TABLES: tuple[Table, ...] = (
+    raw.BARS,
+    raw.ACTIONS,
+    raw.REVISIONS,
+    raw.QUARANTINE,
+    raw.COVERAGE,
+    TECHNICAL,
+    PRICE_ACTION,
+    MARKET_CONTEXT,
+    forecasts.FORWARD,
+    forecasts.DAILY,
+    signals.MAG7_BALLOTS,
+    signals.MAG7_VOTE,
+    signals.SECTOR_RANKS,
+    signals.SECTOR_ROTATION,
+    signals.VIX_REGIME,
+    signals.QQQ_POSITION,
+    results.LEDGER,
+    results.SCORES,
+)

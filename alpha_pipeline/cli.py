@@ -1,0 +1,354 @@
+"""The `alpha` command: the same assets as the web UI, from a terminal.
+
+Exit codes: 0 done, 1 failed with a message that names the culprit and the fix, 2 wrong usage.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from alpha_pipeline.errors import AlphaError, UsageError
+from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.steps import progress as steps_progress
+
+if TYPE_CHECKING:
+    from alpha_pipeline.defs.runner import Runner
+
+# Dagster, torch and DuckDB take seconds to import: each command imports what it needs.
+# ruff: noqa: PLC0415
+
+app = typer.Typer(
+    help="Daily alpha research that is true.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tickers_app = typer.Typer(help="The tickers a warehouse follows.", no_args_is_help=True)
+app.add_typer(tickers_app, name="tickers")
+console = Console()
+errors = Console(stderr=True)
+
+
+class OutputFormat(StrEnum):
+    """How `alpha sql` prints."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Folder of the warehouse.")]
+SourceOption = Annotated[str | None, typer.Option("--source", help="simulated, files or yahoo.")]
+PathOption = Annotated[str | None, typer.Option("--path", help="File or folder of the files source.")]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="quick, standard or full.")]
+TickersOption = Annotated[
+    str | None, typer.Option("--tickers", help="Comma-separated; default: all followed.")
+]
+ThroughOption = Annotated[str | None, typer.Option("--through", help="Last session to use, ISO date.")]
+ExperimentsOption = Annotated[
+    str | None, typer.Option("--experiments", help="Comma-separated; default: all.")
+]
+
+
+@app.command()
+def run(
+    source: SourceOption = None,
+    path: PathOption = None,
+    warehouse: WarehouseOption = None,
+    profile: ProfileOption = None,
+    tickers: TickersOption = None,
+    through: ThroughOption = None,
+    experiments: ExperimentsOption = None,
+) -> None:
+    """From bars to the next session's QQQ position: ingest, train what is missing, forecast, signal, score."""
+    settings = _settings(source, path, warehouse, profile, through)
+    chosen = _experiments(experiments)
+    asked = _tickers(tickers)
+    with _runner(settings) as runner:
+        runner.day(asked, chosen)
+    _publish_views(settings)
+    _print_card(settings, tuple(runner.problems))
+    console.print(
+        f"[dim]Warehouse {settings.warehouse} · `alpha ui` or `make ui` opens the graph · `alpha sql` queries it[/]"
+    )
+
+
+@app.command()
+def today(warehouse: WarehouseOption = None) -> None:
+    """The signal card of the newest session."""
+    _print_card(_settings(warehouse=warehouse))
+
+
+@app.command()
+def train(
+    warehouse: WarehouseOption = None,
+    profile: ProfileOption = None,
+    tickers: TickersOption = None,
+    experiments: ExperimentsOption = None,
+) -> None:
+    """Train what is missing and nothing else, then forecast."""
+    settings = _settings(warehouse=warehouse, profile=profile, of_market=True)
+    chosen = _experiments(experiments)
+    with _runner(settings) as runner:
+        runner.train(_tickers(tickers), chosen)
+    console.print("Every model asked for is trained, and its forecasts are in forecasts.daily.")
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help='DuckDB SQL, for example "from signals.qqq_position".')],
+    output_format: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write; standard output when not given.")
+    ] = None,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Query the warehouse; every table of the design is a view."""
+    from alpha_pipeline.catalogue import TABLES
+    from alpha_pipeline.reports.frames import write_frame
+    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.views import query as run_query
+
+    frame = run_query(Warehouse(_settings(warehouse=warehouse).warehouse), TABLES, query)
+    write_frame(frame, output_format.value, out)
+
+
+@app.command()
+def doctor(source: SourceOption = None, path: PathOption = None, warehouse: WarehouseOption = None) -> None:
+    """Look at the machine, the settings and the warehouse; exit code 1 when something needs mending."""
+    from alpha_pipeline.doctor import examine
+
+    findings = examine(_settings(source, path, warehouse, of_market=source is None))
+    for finding in findings:
+        console.print(
+            f"{'[green]ok  [/]' if finding.is_ok else '[red]bad [/]'} [bold]{finding.what}[/]: {finding.detail}"
+        )
+    if not all(finding.is_ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ui(
+    source: SourceOption = None,
+    path: PathOption = None,
+    warehouse: WarehouseOption = None,
+    profile: ProfileOption = None,
+    port: Annotated[int, typer.Option(help="Port on the loopback interface.")] = 3000,
+) -> None:
+    """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
+    from alpha_pipeline.defs.home import CHECKOUT
+    from alpha_pipeline.defs.partitions import sync_tickers
+    from alpha_pipeline.defs.runner import open_instance
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    settings = _settings(source, path, warehouse, profile, of_market=source is None)
+    with open_instance(settings) as instance:
+        sync_tickers(instance, Warehouse(settings.warehouse))
+    console.print(f"Dagster UI: http://127.0.0.1:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)")
+    dagster = Path(sys.executable).with_name("dagster")
+    os.chdir(CHECKOUT)
+    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])  # noqa: S606
+
+
+@tickers_app.command("list")
+def list_tickers(warehouse: WarehouseOption = None) -> None:
+    """The tickers followed and the state of their bars."""
+    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.tables.raw import COVERAGE
+    from alpha_pipeline.warehouse.tickers import followed
+
+    held = Warehouse(_settings(warehouse=warehouse).warehouse)
+    coverage = {row["ticker"]: row for row in held.read(COVERAGE).iter_rows(named=True)}
+    table = Table("ticker", "first", "last", "sessions", "status", box=None)
+    for ticker in followed(held):
+        row = coverage.get(ticker)
+        cells = (
+            [str(row[name] or "-") for name in ("first_session", "last_session", "n_sessions", "status")]
+            if row
+            else []
+        )
+        table.add_row(ticker, *(cells or ["-", "-", "-", "no bars yet"]))
+    console.print(table)
+
+
+@tickers_app.command("add")
+def add_tickers(
+    names: Annotated[list[str], typer.Argument(help="Yahoo's names, for example PLTR or BRK-B.")],
+    source: SourceOption = None,
+    path: PathOption = None,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Follow tickers, after asking the source whether it knows them; a wrong one leaves no trace."""
+    from alpha_pipeline.defs.home import open_instance
+    from alpha_pipeline.defs.partitions import sync_tickers
+    from alpha_pipeline.defs.resources import AlphaResource
+    from alpha_pipeline.steps.ingest import require_known
+    from alpha_pipeline.warehouse.tickers import add
+
+    settings = _settings(source, path, warehouse, of_market=source is None)
+    asked = _checked(names)
+    with open_instance(settings) as instance:
+        alpha = AlphaResource()
+        require_known(alpha.source(), asked, alpha.through())
+        new = add(alpha.warehouse(), asked)
+        sync_tickers(instance, alpha.warehouse())
+    known = [ticker for ticker in asked if ticker not in new]
+    if new:
+        console.print(f"Added {', '.join(new)}. `alpha run` brings them to forecasts.")
+    if known:
+        console.print(f"Already followed: {', '.join(known)}.")
+
+
+@tickers_app.command("remove")
+def remove_tickers(names: Annotated[list[str], typer.Argument()], warehouse: WarehouseOption = None) -> None:
+    """Stop following tickers; their history stays."""
+    from alpha_pipeline.defs.home import open_instance
+    from alpha_pipeline.defs.partitions import sync_tickers
+    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.tickers import remove
+
+    settings = _settings(warehouse=warehouse)
+    held = Warehouse(settings.warehouse)
+    remove(held, _checked(names))
+    with open_instance(settings) as instance:
+        sync_tickers(instance, held)
+    console.print(f"Removed {', '.join(_checked(names))}; the history is kept.")
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line and an exit code, never a traceback."""
+    # Dagster announces at import that single-run backfills are in beta; pinned, that is no news to a user.
+    warnings.filterwarnings("ignore", message=".*is currently in (beta|preview)")
+    try:
+        app()
+    except UsageError as error:
+        errors.print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except AlphaError as error:
+        errors.print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("Interrupted. What was finished is kept; the next run goes on from there.")
+        sys.exit(130)
+
+
+def _plain(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+def _settings(
+    source: str | None = None,
+    path: str | None = None,
+    warehouse: str | None = None,
+    profile: str | None = None,
+    through: str | None = None,
+    *,
+    of_market: bool = False,
+) -> Settings:
+    """The settings; with `of_market`, an unnamed source is the one that filled the warehouse."""
+    flags: Mapping[str, str | None] = {
+        "ALPHA_SOURCE": source,
+        "ALPHA_SOURCE_PATH": path,
+        "ALPHA_WAREHOUSE": warehouse,
+        "ALPHA_PROFILE": profile,
+        "ALPHA_THROUGH": through,
+    }
+    settings = load_settings(flags)
+    if of_market and "ALPHA_SOURCE" not in os.environ:
+        from alpha_pipeline.warehouse.market import read_market
+        from alpha_pipeline.warehouse.store import Warehouse
+
+        market = read_market(Warehouse(settings.warehouse))
+        if market is not None:
+            settings = load_settings({**flags, "ALPHA_SOURCE": market.kind})
+    return settings
+
+
+def _checked(names: list[str]) -> list[str]:
+    from alpha_pipeline.universe import checked
+
+    return list(dict.fromkeys(checked(name) for name in names))
+
+
+def _tickers(names: str | None) -> list[str] | None:
+    return None if names is None else _checked(names.split(","))
+
+
+def _experiments(names: str | None) -> list[str] | None:
+    from alpha_pipeline.models.spec import load_experiments
+
+    known = load_experiments()
+    chosen = None if names is None else [name.strip() for name in names.split(",")]
+    strangers = [name for name in chosen or [] if name not in known]
+    if strangers:
+        raise UsageError(f"No experiment {', '.join(strangers)}. There are: {', '.join(known)}.")
+    return chosen
+
+
+@contextmanager
+def _runner(settings: Settings) -> "Iterator[Runner]":
+    """A runner whose progress shows as one bar per stage."""
+    bars = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", justify="left"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[detail]}"),
+        console=errors,
+    )
+    shown: dict[str, object] = {}
+
+    def observe(step: steps_progress.Progress) -> None:
+        if step.stage not in shown:
+            shown[step.stage] = bars.add_task(step.stage, total=None, detail="")
+        task = shown[step.stage]
+        bars.update(task, completed=step.done, total=step.total or None, detail=step.detail)  # type: ignore[arg-type]
+
+    with bars, steps_progress.watching(observe):
+        observe(steps_progress.Progress("start", 0, 0, "loading"))
+        from alpha_pipeline.defs.runner import Runner
+
+        runner = Runner(settings)
+        observe(steps_progress.Progress("start", 1, 1, str(settings.warehouse)))
+        yield runner
+
+
+def _publish_views(settings: Settings) -> None:
+    from alpha_pipeline.catalogue import TABLES
+    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.views import publish
+
+    publish(Warehouse(settings.warehouse), TABLES)
+
+
+def _print_card(settings: Settings, problems: tuple[str, ...] = ()) -> None:
+    from alpha_pipeline.reports.signal_card import render
+    from alpha_pipeline.steps.card import signal_card
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    console.print(render(signal_card(Warehouse(settings.warehouse), problems)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Feature and target assets, one partition per ticker; each is a pure function of the final bars."""
+
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+
+from alpha_pipeline.defs.partitions import TICKERS
+from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.steps import features as steps
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables.forecasts import FORWARD
+from alpha_pipeline.warehouse.tables.raw import BARS
+
+Build = Callable[[Warehouse, Sequence[str]], steps.Report]
+
+
+def _ticker_asset(table: Table, build: Build, version: str, deps: list[dg.AssetDep]) -> dg.AssetsDefinition:
+    """An asset that fills one table for every ticker named and reports its rows per ticker."""
+
+    @dg.asset(
+        key=table.asset_key,
+        description=table.description,
+        deps=deps,
+        partitions_def=TICKERS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"polars", "parquet"},
+        owners=OWNERS,
+        code_version=version,
+        group_name=table.asset_key[0],
+        metadata={"dagster/column_schema": column_schema(table)},
+    )
+    def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
+        for ticker, rows in build(alpha.warehouse(), context.partition_keys).items():
+            context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=ticker)
+
+    return fill
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The column tab of the web UI, from the table's one declaration."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, str(column.dtype), description=column.description or "")
+            for name, column in table.schema.columns.items()
+        ]
+    )
+
+
+_OWN_BARS = dg.AssetDep(BARS.asset_key)
+_ALL_BARS = dg.AssetDep(BARS.asset_key, partition_mapping=dg.AllPartitionMapping())
+
+ASSETS = [
+    _ticker_asset(TECHNICAL, steps.build_technical, steps.TECHNICAL_VERSION, [_OWN_BARS]),
+    _ticker_asset(PRICE_ACTION, steps.build_price_action, steps.PRICE_ACTION_VERSION, [_OWN_BARS]),
+    _ticker_asset(MARKET_CONTEXT, steps.build_market_context, steps.MARKET_CONTEXT_VERSION, [_ALL_BARS]),
+    _ticker_asset(FORWARD, steps.build_targets, steps.TARGETS_VERSION, [_OWN_BARS]),
+]

@@ -1,0 +1,144 @@
+"""Model and forecast assets. Every experiment file is one model asset, without a line of Python."""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import dagster as dg
+
+from alpha_pipeline.datasets.inputs import FeatureInputs
+from alpha_pipeline.defs.assets.features import column_schema
+from alpha_pipeline.defs.partitions import TICKERS
+from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.errors import PartialFailureError
+from alpha_pipeline.features.tables import FEATURE_SETS
+from alpha_pipeline.models.spec import Experiment, load_experiments
+from alpha_pipeline.steps import progress as steps_progress
+from alpha_pipeline.steps.forecasting import FORECAST_VERSION, forecast_tickers
+from alpha_pipeline.steps.training import train_experiment
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact
+from alpha_pipeline.training.trainer import Progress
+from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
+from alpha_pipeline.warehouse.tables.raw import BARS
+
+SECONDS_BETWEEN_LOG_LINES = 10.0
+
+
+@cache
+def experiments() -> Mapping[str, Experiment]:
+    """The packaged experiments, read once per process."""
+    return load_experiments()
+
+
+def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
+    """The asset of one experiment: its trained members, one partition per ticker."""
+    sets = experiment.inputs.sets if isinstance(experiment.inputs, FeatureInputs) else ()
+    inputs = [FEATURE_SETS[name].table.asset_key for name in sets] or [BARS.asset_key]
+
+    @dg.asset(
+        key=["models", experiment.name],
+        description=experiment.description,
+        deps=[*inputs, FORWARD.asset_key],
+        partitions_def=TICKERS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"torch"} if experiment.architecture.kind in {"hybrid", "v17"} else {"python"},
+        owners=OWNERS,
+        code_version=CODE_VERSION,
+        group_name="models",
+        # One training at a time: each one uses every core.
+        pool="training",
+        metadata={"experiment": dg.MetadataValue.json(experiment.model_dump(mode="json"))},
+    )
+    def train(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
+        settings = alpha.settings()
+        result = train_experiment(
+            alpha.warehouse(),
+            experiment,
+            context.partition_keys,
+            settings.profile,
+            device=settings.device,
+            progress=_teller(context, experiment.name),
+        )
+        context.log.info(f"{result.n_trained} folds trained, {result.n_found} found trained")
+        for ticker in context.partition_keys:
+            own = [artifact for artifact in result.artifacts if artifact.card.ticker == ticker]
+            if own:
+                context.add_asset_metadata(_metadata(own), partition_key=ticker)
+        if len({ticker for ticker, _ in result.failures}) == len(context.partition_keys):
+            raise PartialFailureError(f"train {experiment.name}", result.failures)
+        for ticker, why in result.failures:
+            context.log.warning(f"{ticker}: {why}")
+            context.add_asset_metadata({"failed": why}, partition_key=ticker)
+
+    return train
+
+
+def _metadata(artifacts: list[Artifact]) -> dict[str, float | int | str]:
+    newest = max(artifacts, key=lambda artifact: artifact.card.fold).card
+    return {
+        "folds": len({artifact.card.fold for artifact in artifacts}),
+        "seeds": len({artifact.card.seed for artifact in artifacts}),
+        "validation_loss": newest.validation_loss,
+        "baseline_loss": newest.baseline_loss,
+        "epochs": newest.epochs,
+        "trained_through": str(newest.trained_through),
+        "model_id": newest.model_id,
+    }
+
+
+def _teller(context: dg.AssetExecutionContext, name: str) -> Callable[[Progress], None]:
+    """Tells the watcher of every fold, and the run's log now and then."""
+    last = time.monotonic()
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        words = f"{progress.ticker} fold {progress.fold}, loss {progress.loss:.4f}"
+        if progress.samples_per_second:
+            words += f", {progress.samples_per_second:,.0f} samples/s"
+        steps_progress.report(steps_progress.Progress(f"train {name}", progress.done, progress.total, words))
+        if time.monotonic() - last > SECONDS_BETWEEN_LOG_LINES or progress.done == progress.total:
+            last = time.monotonic()
+            context.log.info(f"[{progress.done}/{progress.total}] {words}")
+
+    return tell
+
+
+@dg.asset(
+    key=DAILY.asset_key,
+    description=DAILY.description,
+    partitions_def=TICKERS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[["models", name] for name in experiments()],
+    kinds={"torch", "parquet"},
+    owners=OWNERS,
+    code_version=FORECAST_VERSION,
+    group_name="forecasts",
+    metadata={"dagster/column_schema": column_schema(DAILY)},
+)
+def daily_forecasts(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
+    """Forecast with every experiment that is trained on the ticker."""
+    settings = alpha.settings()
+    reports = forecast_tickers(
+        alpha.warehouse(),
+        list(experiments().values()),
+        context.partition_keys,
+        settings.profile,
+        settings.now(),
+    )
+    for ticker, report in reports.items():
+        context.log.info(f"{ticker}: {report.n_rows} forecasts by {', '.join(report.models) or 'no model'}")
+        context.add_asset_metadata(
+            {
+                "dagster/partition_row_count": report.n_rows,
+                "models": ", ".join(report.models),
+                "n_live": report.n_live,
+                "last_session": str(report.last_session),
+            },
+            partition_key=ticker,
+        )
+
+
+def assets() -> list[dg.AssetsDefinition]:
+    """The model assets and the forecasts made from them."""
+    return [*(model_asset(experiment) for experiment in experiments().values()), daily_forecasts]

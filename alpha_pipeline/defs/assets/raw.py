@@ -1,0 +1,95 @@
+"""Raw assets: one step fetches, judges and stores the bars of every ticker named."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from alpha_pipeline.defs.partitions import TICKERS
+from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
+from alpha_pipeline.steps.ingest import FIRST_BAR, IngestReport, ingest_ticker, record_failure
+from alpha_pipeline.universe import HOLDINGS
+from alpha_pipeline.warehouse.tables import raw
+
+CODE_VERSION = "1"
+TABLES = (raw.BARS, raw.ACTIONS, raw.REVISIONS, raw.QUARANTINE, raw.COVERAGE)
+
+
+@dg.multi_asset(
+    name="raw",
+    # Skippable, because a run in which one ticker failed marks the others one by one.
+    specs=[
+        dg.AssetSpec(
+            t.asset_key,
+            description=t.description,
+            kinds={"python", "parquet"},
+            owners=OWNERS,
+            code_version=CODE_VERSION,
+            group_name="raw",
+            skippable=True,
+        )
+        for t in TABLES
+    ],
+    partitions_def=TICKERS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult]:
+    """Fetch each ticker, keep what can be trusted, and mark exactly those that succeeded."""
+    warehouse, source, now = alpha.warehouse(), alpha.source(), alpha.settings().now()
+    done: list[IngestReport] = []
+    failures: dict[str, AlphaError] = {}
+    for number, ticker in enumerate(context.partition_keys, start=1):
+        try:
+            report = ingest_ticker(
+                warehouse, source, ticker, first=FIRST_BAR, through=alpha.through(), now=now
+            )
+        except AlphaError as error:
+            record_failure(warehouse, ticker, str(error))
+            failures[ticker] = error
+            context.log.warning(f"{ticker}: {error}")
+        else:
+            done.append(report)
+            context.log.info(f"[{number}/{len(context.partition_keys)}] {_in_words(report)}")
+    if not failures:
+        yield from _results(context, done)
+        return
+    for report in done:
+        for table in TABLES:
+            context.log_event(
+                dg.AssetMaterialization(table.asset_key, partition=report.ticker, metadata=_metadata(report))
+            )
+    # A holding that the source does not carry is a gap in the source, not a failure of the day.
+    serious = {t: e for t, e in failures.items() if not (isinstance(e, UnknownTickerError) and t in HOLDINGS)}
+    if serious and source.kind == "yahoo" and any(isinstance(error, SourceError) for error in serious.values()):
+        # The network may be better in a minute; what succeeded is found unchanged then.
+        raise dg.RetryRequested(max_retries=2, seconds_to_wait=30.0 * 2**context.retry_number)
+    if serious:
+        raise dg.Failure("; ".join(f"{ticker}: {error}" for ticker, error in serious.items()))
+
+
+def _results(context: dg.AssetExecutionContext, done: list[IngestReport]) -> Iterator[dg.MaterializeResult]:
+    for table in TABLES:
+        for report in done:
+            context.add_asset_metadata(
+                _metadata(report), asset_key=table.asset_key, partition_key=report.ticker
+            )
+        yield dg.MaterializeResult(asset_key=table.asset_key)
+
+
+def _metadata(report: IngestReport) -> dict[str, int | str]:
+    return {
+        "dagster/partition_row_count": report.n_sessions,
+        "n_quarantined": report.n_quarantined,
+        "n_revised": report.n_revised,
+        "last_session": str(report.last_session),
+        "status": report.status,
+        "detail": report.detail or "-",
+    }
+
+
+def _in_words(report: IngestReport) -> str:
+    changed = "changed" if report.changed else "unchanged"
+    return (
+        f"{report.ticker}: {report.n_sessions} sessions to {report.last_session}, {report.status}, {changed}"
+    )

@@ -1,0 +1,52 @@
+"""Portfolio and evaluation assets: what the signals earned, how good the forecasts were."""
+
+import dagster as dg
+
+from alpha_pipeline.defs.assets.features import column_schema
+from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.steps import results as steps
+from alpha_pipeline.warehouse.tables import signals as signals
+from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
+from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
+
+CODE_VERSION = "1"
+
+
+@dg.asset(
+    key=LEDGER.asset_key,
+    description=LEDGER.description,
+    deps=[signals.QQQ_POSITION.asset_key, signals.SECTOR_ROTATION.asset_key, BARS.asset_key],
+    kinds={"polars", "parquet"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    group_name="portfolio",
+    metadata={"dagster/column_schema": column_schema(LEDGER)},
+)
+def ledger(alpha: AlphaResource) -> dg.MaterializeResult:
+    """Run every strategy through the ledger; its Sharpe ratios and equity plot in the web UI."""
+    summary = steps.write_ledger(alpha.warehouse())
+    metadata: dict[str, float] = {}
+    for name, figures in summary.items():
+        metadata |= {f"{name}_sharpe": figures.sharpe, f"{name}_equity": figures.equity}
+    return dg.MaterializeResult(metadata=metadata)
+
+
+@dg.asset(
+    key=SCORES.asset_key,
+    description=SCORES.description,
+    deps=[DAILY.asset_key, FORWARD.asset_key],
+    kinds={"polars", "parquet"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    group_name="evaluation",
+    metadata={"dagster/column_schema": column_schema(SCORES)},
+)
+def scores(alpha: AlphaResource) -> dg.MaterializeResult:
+    """Score every model out of sample; the pooled information coefficients plot in the web UI."""
+    pooled = steps.write_scores(alpha.warehouse())
+    return dg.MaterializeResult(metadata={f"{model}_ic": value for model, value in pooled.items()})
+
+
+ASSETS = [ledger, scores]

@@ -1,0 +1,109 @@
+"""Signal assets, one partition per XNYS session; many sessions are one run."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.assets.features import column_schema
+from alpha_pipeline.defs.partitions import SESSIONS
+from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.steps import signals as steps
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables import signals as tables
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tables.raw import BARS
+
+Write = Callable[[Warehouse, Sequence[dt.date]], pl.DataFrame]
+CODE_VERSION = "1"
+
+
+def _session_asset(
+    table: Table, write: Write, plots: Sequence[str], deps: list[dg.AssetDep]
+) -> dg.AssetsDefinition:
+    """An asset that fills one signal table for every session named.
+
+    Args:
+        table: the table.
+        write: fills it and returns the rows written.
+        plots: columns shown as metadata of each session: numbers plot in the web UI.
+        deps: what it is made from.
+    """
+
+    @dg.asset(
+        key=table.asset_key,
+        description=table.description,
+        deps=deps,
+        partitions_def=SESSIONS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"polars", "parquet"},
+        owners=OWNERS,
+        code_version=CODE_VERSION,
+        group_name="signals",
+        metadata={"dagster/column_schema": column_schema(table)},
+    )
+    def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
+        asked = [dt.date.fromisoformat(key) for key in context.partition_keys]
+        _refuse_open_sessions(asked, alpha.settings().now())
+        rows = write(alpha.warehouse(), asked)
+        context.log.info(f"{table.name}: {rows.height} rows for {len(asked)} session(s)")
+        counts = dict(rows.group_by("session").len().iter_rows())
+        firsts = {row["session"]: row for row in rows.unique("session", keep="first").iter_rows(named=True)}
+        for session in asked:
+            shown = {name: firsts[session][name] for name in plots} if session in firsts else {}
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": counts.get(session, 0)}
+                | {name: value for name, value in shown.items() if value is not None},
+                partition_key=session.isoformat(),
+            )
+
+    return fill
+
+
+def _refuse_open_sessions(asked: Sequence[dt.date], now: dt.datetime) -> None:
+    last = calendar.last_closed(now)
+    early = [session for session in asked if session > last]
+    if early:
+        raise NotEnoughDataError(f"{early[0]} has not closed yet; the last closed session is {last}.")
+
+
+_FORECASTS = dg.AssetDep(DAILY.asset_key, partition_mapping=dg.AllPartitionMapping())
+_BARS = dg.AssetDep(BARS.asset_key, partition_mapping=dg.AllPartitionMapping())
+
+ASSETS = [
+    _session_asset(tables.MAG7_BALLOTS, steps.write_ballots, [], [_FORECASTS]),
+    _session_asset(
+        tables.MAG7_VOTE,
+        steps.write_vote,
+        ["n_bull", "n_voting", "signal", "missing"],
+        [dg.AssetDep(tables.MAG7_BALLOTS.asset_key)],
+    ),
+    _session_asset(tables.SECTOR_RANKS, steps.write_ranks, [], [_FORECASTS]),
+    _session_asset(
+        tables.SECTOR_ROTATION,
+        steps.write_rotation,
+        ["pick", "qqq_allowed", "is_rebalance"],
+        [dg.AssetDep(tables.SECTOR_RANKS.asset_key)],
+    ),
+    _session_asset(
+        tables.VIX_REGIME,
+        steps.write_regime,
+        ["expected_change", "prob_spike", "regime", "exit_longs", "size_multiplier"],
+        [_FORECASTS, _BARS],
+    ),
+    _session_asset(
+        tables.QQQ_POSITION,
+        steps.write_position,
+        ["target_weight", "reason"],
+        [
+            dg.AssetDep(tables.MAG7_VOTE.asset_key),
+            dg.AssetDep(tables.SECTOR_ROTATION.asset_key),
+            dg.AssetDep(tables.VIX_REGIME.asset_key),
+        ],
+    ),
+]

@@ -1,0 +1,104 @@
+"""Asset checks: what is wrong with a table, in the words of the person who has to mend it.
+
+Tables are validated before they are written, so a check never guards a write; it shows a state.
+"""
+
+import dagster as dg
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.errors import TableError
+from alpha_pipeline.universe import CORE
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tables.raw import BARS, COVERAGE
+from alpha_pipeline.warehouse.tables.signals import QQQ_POSITION
+from alpha_pipeline.warehouse.tickers import added
+
+_WARN = dg.AssetCheckSeverity.WARN
+
+
+def _schema_check(table: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=table.asset_key, name="schema", description="Every held row fits the table's schema."
+    )
+    def schema(alpha: AlphaResource) -> dg.AssetCheckResult:
+        warehouse = alpha.warehouse()
+        wrong: list[str] = []
+        rows = 0
+        for unit in warehouse.units(table):
+            held = warehouse.read(table, [unit])
+            rows += held.height
+            try:
+                table.validate(held, unit)
+            except TableError as error:
+                wrong.append(str(error))
+        return dg.AssetCheckResult(
+            passed=not wrong, metadata={"rows": rows, "wrong": "; ".join(wrong) or "-"}
+        )
+
+    return schema
+
+
+@dg.asset_check(
+    asset=BARS.asset_key, description="No followed ticker misses a session between its first and last."
+)
+def complete(alpha: AlphaResource) -> dg.AssetCheckResult:
+    """Names each ticker with gaps and the missing sessions."""
+    coverage = _of_interest(alpha.warehouse())
+    gaps = coverage.filter(pl.col("n_missing") > 0)
+    words = [f"{ticker}: {detail}" for ticker, detail in gaps.select("ticker", "detail").iter_rows()]
+    return dg.AssetCheckResult(
+        passed=not words, metadata={"tickers": coverage.height, "missing": "; ".join(words) or "-"}
+    )
+
+
+@dg.asset_check(asset=BARS.asset_key, description="Every core or added ticker holds the last closed session.")
+def fresh(alpha: AlphaResource) -> dg.AssetCheckResult:
+    """Names each ticker that is behind."""
+    warehouse = alpha.warehouse()
+    through = alpha.through()
+    coverage = _of_interest(warehouse)
+    held = dict(coverage.select("ticker", "last_session").iter_rows())
+    wanted = [*CORE, *added(warehouse)]
+    behind = [f"{t}: {held.get(t) or 'no bars'}" for t in wanted if held.get(t) is None or held[t] < through]
+    return dg.AssetCheckResult(
+        passed=not behind,
+        severity=_WARN,
+        metadata={"last_closed_session": str(through), "behind": "; ".join(behind) or "-"},
+    )
+
+
+@dg.asset_check(
+    asset=DAILY.asset_key, description="Every forecast was made by a model whose labels were known before."
+)
+def no_look_ahead(alpha: AlphaResource) -> dg.AssetCheckResult:
+    """A label of session t at horizon h is known at t+1+h; that must lie before the session forecast."""
+    forecasts = alpha.warehouse().read(
+        DAILY, columns=["session", "horizon", "trained_through", "model", "ticker"]
+    )
+    place = {day: number for number, day in enumerate(calendar.all_sessions())}
+    known = pl.col("trained_through").replace_strict(place, return_dtype=pl.Int64) + 1 + pl.col("horizon")
+    early = forecasts.filter(known >= pl.col("session").replace_strict(place, return_dtype=pl.Int64))
+    return dg.AssetCheckResult(
+        passed=early.is_empty(), metadata={"forecasts": forecasts.height, "too_early": early.height}
+    )
+
+
+@dg.asset_check(asset=QQQ_POSITION.asset_key, description="The newest position was decided on complete data.")
+def decided(alpha: AlphaResource) -> dg.AssetCheckResult:
+    """Fails when the newest position abstains, with its reason."""
+    newest = alpha.warehouse().read(QQQ_POSITION).tail(1)
+    reason = newest.get_column("reason")[0] if newest.height else "no position yet"
+    passed = newest.height > 0 and not reason.startswith("abstains")
+    return dg.AssetCheckResult(passed=passed, severity=_WARN, metadata={"reason": reason})
+
+
+def _of_interest(warehouse: Warehouse) -> pl.DataFrame:
+    return warehouse.read(COVERAGE).filter(pl.col("ticker").is_in([*warehouse.units(BARS), *CORE]))
+
+
+CHECKS = [*(_schema_check(table) for table in TABLES), complete, fresh, no_look_ahead, decided]

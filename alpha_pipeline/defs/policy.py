@@ -1,0 +1,3 @@
+"""What holds for every asset alike."""
+
+OWNERS = ["team:alpha"]

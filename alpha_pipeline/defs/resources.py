@@ -1,0 +1,42 @@
+"""What assets are handed: the settings, the warehouse and the source they name."""
+
+import datetime as dt
+
+import dagster as dg
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.sources.registry import make_source
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.store import Warehouse
+
+
+class AlphaResource(dg.ConfigurableResource):
+    """The settings of the process (environment variables, overridden by `overrides`) and what they name."""
+
+    overrides: dict[str, str] = {}  # noqa: RUF012  pydantic copies field defaults
+
+    def settings(self) -> Settings:
+        """The typed settings."""
+        return load_settings(self.overrides)
+
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+        return Warehouse(self.settings().warehouse)
+
+    def source(self) -> PriceSource:
+        """The source of bars, after checking that the warehouse holds its market.
+
+        Raises:
+            MarketMismatchError: the warehouse holds another market.
+        """
+        source = make_source(self.settings())
+        claim_market(self.warehouse(), MarketRecord(source.kind, source.market))
+        return source
+
+    def through(self) -> dt.date:
+        """The last session to use: the one asked for, else the last that has closed."""
+        settings = self.settings()
+        closed = calendar.last_closed(settings.now())
+        return min(settings.through or closed, closed)

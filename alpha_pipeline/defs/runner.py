@@ -1,0 +1,168 @@
+"""Runs the stages of a day in this process, through the same assets as the web UI and into the same instance."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.assets.forecasts import experiments
+from alpha_pipeline.defs.build import build_defs
+from alpha_pipeline.defs.home import open_instance
+from alpha_pipeline.defs.partitions import SESSIONS, blocks, range_tags, sync_tickers
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.errors import AlphaError, NotEnoughDataError
+from alpha_pipeline.settings import Settings
+from alpha_pipeline.steps.progress import Progress, report
+from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
+from alpha_pipeline.universe import CORE
+from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline.warehouse.tickers import added, followed
+
+# The step's own log goes to the instance; the console belongs to the progress bars.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One Dagster run of the day: which assets, for which partitions."""
+
+    title: str
+    selection: dg.AssetSelection
+    tags: dict[str, str]
+
+
+class Runner:
+    """Runs stages against one warehouse.
+
+    Args:
+        settings: the settings; they become the environment of this process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.instance = open_instance(settings)
+        self.definitions = build_defs()
+        self.alpha = AlphaResource()
+        self.warehouse = self.alpha.warehouse()
+        self.problems: list[str] = []
+
+    def day(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
+        """Ingest, build, train, forecast, signal, score: everything up to date.
+
+        Args:
+            tickers: the tickers to refresh and forecast; all followed (and the core ones forecast) when None.
+            chosen: the experiments; all when None.
+
+        Raises:
+            AlphaError: a stage failed; what was finished before stays.
+        """
+        self.ingest(tickers)
+        self.train(tickers, chosen)
+        self.signals()
+        self._run(Stage("ledger and scores", dg.AssetSelection.groups("portfolio", "evaluation"), {}))
+
+    def ingest(self, tickers: Sequence[str] | None) -> None:
+        """Refresh bars; a ticker that fails is noted in `problems` and the others go on."""
+        self.alpha.source()
+        registered = sync_tickers(self.instance, self.warehouse)
+        wanted = list(tickers) if tickers is not None else self._offered(registered)
+        for first, last in blocks(registered, wanted):
+            self._run(Stage("bars", dg.AssetSelection.groups("raw"), range_tags(first, last)), tolerant=True)
+        if not self.warehouse.units(BARS):
+            raise AlphaError("No bars were ingested. " + " ".join(self.problems))
+
+    def train(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
+        """Features, targets, models and forecasts of the tickers that hold bars."""
+        registered = sync_tickers(self.instance, self.warehouse)
+        held = set(self.warehouse.units(BARS)) & set(tickers if tickers is not None else registered)
+        for first, last in blocks(registered, [t for t in registered if t in held]):
+            self._run(
+                Stage(
+                    "features and targets",
+                    dg.AssetSelection.groups("features", "targets"),
+                    range_tags(first, last),
+                )
+            )
+        extra = set(added(self.warehouse)) | set(tickers or ())
+        for name, experiment in experiments().items():
+            if chosen is not None and name not in chosen:
+                continue
+            wanted = [t for t in registered if t in held and (t in experiment.tickers or t in extra)]
+            for first, last in blocks(registered, wanted):
+                self._run(
+                    Stage(
+                        f"train {name}", dg.AssetSelection.assets(["models", name]), range_tags(first, last)
+                    )
+                )
+        wanted = [t for t in registered if t in held and (t in CORE or t in extra)]
+        for first, last in blocks(registered, wanted):
+            self._run(Stage("forecasts", dg.AssetSelection.groups("forecasts"), range_tags(first, last)))
+
+    def signals(self) -> None:
+        """The signals of every session whose forecasts are newer than its signals.
+
+        Raises:
+            NotEnoughDataError: no session has bars since the first signal session.
+        """
+        last = self._last_session()
+        if last < FIRST_SESSION:
+            raise NotEnoughDataError(
+                f"The bars end on {last}, before the first out-of-sample session {FIRST_SESSION}: no signal can be made."
+            )
+        stale = stale_sessions(self.warehouse, calendar.between(FIRST_SESSION, last))
+        for first, until in blocks([d.isoformat() for d in calendar.between(FIRST_SESSION, last)], stale):
+            self._run(Stage("signals", dg.AssetSelection.groups("signals"), range_tags(first, until)))
+
+    def _offered(self, registered: Sequence[str]) -> list[str]:
+        """The followed tickers worth asking the source for: a holding that it does not list is no failure."""
+        listed = self.alpha.source().tickers()
+        needed = set(CORE) | set(added(self.warehouse))
+        return [t for t in registered if listed is None or t in listed or t in needed]
+
+    def _last_session(self) -> dt.date:
+        bars = self.warehouse.read(BARS, CORE, columns=["session"])
+        if bars.is_empty():
+            raise NotEnoughDataError(
+                f"None of the core tickers ({', '.join(CORE)}) has bars: no signal can be made."
+            )
+        newest = bars.get_column("session").max()
+        assert isinstance(newest, dt.date)
+        return newest
+
+    def _run(self, stage: Stage, *, tolerant: bool = False) -> None:
+        """Run one stage and record it in the instance.
+
+        Raises:
+            AlphaError: a step failed, unless `tolerant`; then its message joins `problems`.
+        """
+        report(Progress(stage.title, 0, 0))
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(
+            instance=self.instance,
+            run_config=_QUIET,
+            tags=stage.tags,
+            asset_selection=sorted(self._selected(stage.selection)),
+            raise_on_error=False,
+        )
+        if result.success:
+            return
+        messages = [_message(event) for event in result.all_events if event.is_step_failure]
+        if not tolerant:
+            raise AlphaError(f"{stage.title}: {'; '.join(messages) or 'failed'}")
+        self.problems.extend(messages)
+
+    def _selected(self, selection: dg.AssetSelection) -> list[dg.AssetKey]:
+        graph = self.definitions.resolve_asset_graph()
+        return list(selection.resolve(graph))
+
+
+def _message(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    error = data.error
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return str(error.message).strip() if error is not None else "failed"

@@ -1,0 +1,97 @@
+"""What `alpha doctor` looks at: each finding says what is wrong and what mends it."""
+
+import platform
+import shutil
+from dataclasses import dataclass
+
+import torch
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.models.spec import load_experiments
+from alpha_pipeline.settings import Settings
+from alpha_pipeline.universe import CORE
+from alpha_pipeline.warehouse import views
+from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.raw import COVERAGE, QUARANTINE
+
+LOW_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        what: the thing.
+        is_ok: whether it is as it should be.
+        detail: what was seen, and the fix when it is not.
+    """
+
+    what: str
+    is_ok: bool
+    detail: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at the machine, the settings and the warehouse.
+
+    Raises:
+        ExperimentError: an experiment file is malformed; the message names it.
+    """
+    warehouse = Warehouse(settings.warehouse)
+    return [_machine(), _disk(settings), _experiments(), *_warehouse(settings, warehouse)]
+
+
+def _machine() -> Finding:
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU only"
+    return Finding(
+        "machine", True, f"Python {platform.python_version()}, torch {torch.__version__}, {device}"
+    )
+
+
+def _disk(settings: Settings) -> Finding:
+    existing = next(path for path in (settings.warehouse, *settings.warehouse.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    enough = free > LOW_DISK_BYTES
+    fix = "" if enough else ": free some, a run needs about 2 GB"
+    return Finding("disk", enough, f"{free / 1024**3:.0f} GB free at {existing}{fix}")
+
+
+def _experiments() -> Finding:
+    names = load_experiments()
+    return Finding("experiments", True, ", ".join(names))
+
+
+def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:
+    market = read_market(warehouse)
+    if market is None:
+        return [Finding("warehouse", True, f"{warehouse.root} is empty; `alpha run` fills it")]
+    same = market.kind == settings.source
+    fix = (
+        ""
+        if same
+        else f"; the source is set to {settings.source}: use --warehouse or ALPHA_SOURCE={market.kind}"
+    )
+    findings = [Finding("market", same, f"{warehouse.root} holds {market.market}{fix}")]
+    views_ok = views.publish(warehouse, TABLES)
+    held = (
+        "up to date" if views_ok else "open in another program; `alpha sql` and every run work all the same"
+    )
+    findings.append(Finding("alpha.duckdb", True, held))
+    coverage = warehouse.read(COVERAGE)
+    status = dict(coverage.select("ticker", "status").iter_rows())
+    last = calendar.last_closed(settings.now())
+    lacking = [ticker for ticker in CORE if status.get(ticker) != "complete"]
+    detail = "all complete" if not lacking else "; ".join(f"{t}: {status.get(t, 'no bars')}" for t in lacking)
+    fix = (
+        ""
+        if not lacking
+        else f'. `alpha sql "from raw.coverage"` tells more; the last closed session is {last}'
+    )
+    findings.append(Finding("core tickers", not lacking, detail + fix))
+    refused = warehouse.read(QUARANTINE).height
+    tail = '; `alpha sql "from raw.quarantine"` shows them' if refused else ""
+    findings.append(Finding("quarantine", True, f"{refused} rows set aside{tail}"))
+    return findings

@@ -1,0 +1,77 @@
+"""The feature tables, built from the features' own declarations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandera.polars as pa
+import polars as pl
+
+from alpha_pipeline.features import market_context, price_action, technical
+from alpha_pipeline.features.feature import Feature
+from alpha_pipeline.warehouse.table import Table
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Features that are computed and stored together.
+
+    Attributes:
+        features: in the order of the table's columns.
+        table: where they are stored.
+    """
+
+    features: tuple[Feature, ...]
+    table: Table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def look_back(self) -> int:
+        """Sessions of history after which every feature of the set is settled."""
+        return max(feature.look_back for feature in self.features)
+
+
+def _table(name: str, features: Sequence[Feature], description: str) -> Table:
+    columns = {
+        "ticker": pa.Column(pl.String),
+        "session": pa.Column(pl.Date, description="XNYS session; known at its close"),
+        **{feature.name: _column(feature) for feature in features},
+    }
+    schema = pa.DataFrameSchema(columns, strict=True, unique=["ticker", "session"], name=name)
+    return Table(name, schema, ("ticker", "session"), "ticker", description)
+
+
+def _column(feature: Feature) -> pa.Column:
+    """A nullable column that refuses NaN and infinity: a missing value is null, and nothing else is one."""
+    finite = pa.Check(_is_finite, error="is finite")
+    return pa.Column(pl.Float64, checks=finite, nullable=True, description=feature.description)
+
+
+def _is_finite(data: pa.PolarsData) -> pl.LazyFrame:
+    return data.lazyframe.select(pl.col(data.key).is_finite().fill_null(value=True))
+
+
+TECHNICAL: Final = _table(
+    "features.technical",
+    technical.FEATURES,
+    "One row per (ticker, session): trend, momentum, volatility and volume, known at that session's close.",
+)
+PRICE_ACTION: Final = _table(
+    "features.price_action",
+    price_action.FEATURES,
+    "One row per (ticker, session): bar shapes, gaps, breaks and distances, known at that session's close.",
+)
+MARKET_CONTEXT: Final = _table(
+    "features.market_context",
+    market_context.FEATURES,
+    "One row per (ticker, session): VIX, QQQ, breadth and sectors, known at that session's close.",
+)
+FEATURE_SETS: Final[Mapping[str, FeatureSet]] = {
+    "technical": FeatureSet(technical.FEATURES, TECHNICAL),
+    "price_action": FeatureSet(price_action.FEATURES, PRICE_ACTION),
+    "market_context": FeatureSet(market_context.FEATURES, MARKET_CONTEXT),
+}

@@ -1,0 +1,179 @@
+"""Walk-forward forecasts: every session by the models of its own fold.
+
+The forecast of a session has the same bits wherever the data end. A matrix product may round differently for
+another batch size, so sessions are forecast in batches of one size, at places counted from the fold's first
+session; places without a window hold zeros.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from alpha_pipeline import sessions
+from alpha_pipeline.datasets.samples import FloatArray, IntArray, Samples
+from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, prob_above, standard_deviation
+from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.training.artifact import Artifact
+from alpha_pipeline.training.weights import restore
+
+BATCH: Final = 64
+
+SCHEMA: Final = {
+    "model": pl.String(),
+    "ticker": pl.String(),
+    "session": pl.Date(),
+    "horizon": pl.Int64(),
+    "expected_return": pl.Float64(),
+    "forecast_vol": pl.Float64(),
+    "prob_up": pl.Float64(),
+    "prob_spike": pl.Float64(),
+    "spike_threshold": pl.Float64(),
+    "trained_through": pl.Date(),
+    "model_id": pl.String(),
+    "seeds": pl.Int64(),
+    "seed_spread": pl.Float64(),
+}
+
+
+class _Forecast(NamedTuple):
+    """One member's distributions of the log return, each (N, H) but the last."""
+
+    location: FloatArray
+    scale: FloatArray
+    df: FloatArray  # (H,)
+
+
+def forecast(samples: Samples, experiment: Experiment, artifacts: Iterable[Artifact]) -> pl.DataFrame:
+    """Forecast every session that a fold covers and whose window is whole, averaged over the fold's seeds.
+
+    The expected return is the mean over seeds, and `forecast_vol` the standard deviation of their mixture;
+    probabilities are means over seeds. `prob_spike` and its threshold are null for all but ``^VIX`` and ``UVXY``.
+
+    Args:
+        samples: one ticker's data.
+        experiment: what the artifacts were trained as.
+        artifacts: the ticker's, of any seeds and folds.
+
+    Returns:
+        The columns of `forecasts.daily` but `made_at` and `is_live`, sorted by session and horizon.
+
+    Raises:
+        NotEnoughDataError: there is no artifact.
+        ArtifactError: the weights do not fit the experiment.
+    """
+    ordered = sorted(artifacts, key=lambda artifact: (artifact.card.first_session, artifact.card.seed))
+    if not ordered:
+        raise NotEnoughDataError(f"{samples.ticker}: {experiment.name} has no trained model to forecast with")
+    by_fold = groupby(ordered, key=lambda artifact: artifact.card.first_session)
+    frames = [_forecast_fold(samples, experiment, list(members)) for _, members in by_fold]
+    return pl.concat(frames).sort("session", "horizon")
+
+
+def _forecast_fold(samples: Samples, experiment: Experiment, members: Sequence[Artifact]) -> pl.DataFrame:
+    """One fold's rows, possibly none."""
+    first, end = (
+        sessions.position(day) for day in (members[0].card.first_session, members[0].card.end_session)
+    )
+    rows = np.flatnonzero((samples.positions >= first) & (samples.positions < end))
+    rows = rows[rows >= samples.first_usable]
+    if not len(rows):
+        return pl.DataFrame(schema=SCHEMA)
+    slots = samples.positions[rows] - first
+    made = [_forecast_member(samples, experiment, member, rows, slots) for member in members]
+    return _frame(samples, experiment, members, rows, made)
+
+
+def _forecast_member(
+    samples: Samples, experiment: Experiment, artifact: Artifact, rows: IntArray, slots: IntArray
+) -> _Forecast:
+    """One member's distributions for some rows, (N, H)."""
+    model, scaler = restore(experiment, artifact, len(samples.columns))
+    oldest = int(rows[0]) - samples.window + 1
+    inputs = samples.inputs[oldest : int(rows[-1]) + 1]
+    inputs = inputs if scaler is None else scaler.apply(inputs)
+    views = np.lib.stride_tricks.sliding_window_view(inputs, samples.window, axis=0)  # (N', F, T)
+    parts: list[tuple[FloatArray, FloatArray]] = []
+    df = np.zeros(0)
+    with torch.inference_mode(), _one_thread():
+        for number in np.unique(slots // BATCH):
+            inside = slots // BATCH == number
+            batch = np.zeros((BATCH, samples.window, inputs.shape[1]), dtype=np.float32)
+            batch[slots[inside] % BATCH] = views[rows[inside] - samples.window + 1 - oldest].transpose(
+                0, 2, 1
+            )
+            prediction = model(torch.from_numpy(batch))
+            kept = torch.from_numpy(slots[inside] % BATCH)
+            parts.append((_double(prediction.location[kept]), _double(prediction.log_scale[kept].exp())))
+            df = _double(prediction.degrees_of_freedom)
+    location, scale = (np.concatenate(column) for column in zip(*parts, strict=True))
+    unit = samples.unit[rows]
+    return _Forecast(location * unit, scale * unit, df)
+
+
+def _frame(
+    samples: Samples,
+    experiment: Experiment,
+    members: Sequence[Artifact],
+    rows: IntArray,
+    made: Sequence[_Forecast],
+) -> pl.DataFrame:
+    """The members' average as rows of the table."""
+    location = np.stack([one.location for one in made])  # (S, N, H)
+    deviation = np.stack([standard_deviation(one.scale, one.df) for one in made])
+    spikes = samples.ticker in SPIKE_TICKERS
+    mixture = np.sqrt((deviation**2).mean(axis=0) + location.var(axis=0))
+    thresholds = [
+        card.spike_thresholds for card in (member.card for member in members) if card.spike_thresholds
+    ]
+    horizons = len(samples.horizons)
+    days = [samples.sessions[row] for row in rows]
+    columns = {
+        "model": experiment.name,
+        "ticker": samples.ticker,
+        "session": [day for day in days for _ in range(horizons)],
+        "horizon": list(samples.horizons) * len(days),
+        "expected_return": location.mean(axis=0).ravel(),
+        "forecast_vol": mixture.ravel(),
+        "prob_up": _mean_prob_above(0.0, made).ravel(),
+        "prob_spike": _mean_prob_above(SPIKE_LOG_RETURN, made).ravel() if spikes else None,
+        "spike_threshold": list(np.mean(thresholds, axis=0)) * len(days) if spikes else None,
+        "trained_through": max(member.card.trained_through for member in members),
+        "model_id": "+".join(member.card.model_id for member in members),
+        "seeds": len(members),
+        "seed_spread": location.std(axis=0).ravel(),
+    }
+    literals = {name: pl.lit(value, SCHEMA[name]) for name, value in columns.items() if not _is_column(value)}
+    held = pl.DataFrame({name: value for name, value in columns.items() if _is_column(value)})
+    return held.with_columns(**literals).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+def _is_column(value: object) -> bool:
+    return isinstance(value, list | np.ndarray)
+
+
+def _mean_prob_above(threshold: float, made: Sequence[_Forecast]) -> FloatArray:
+    probabilities = [prob_above(threshold, one.location, one.scale, one.df) for one in made]
+    mean: FloatArray = np.mean(probabilities, axis=0)
+    return mean
+
+
+def _double(tensor: Tensor) -> FloatArray:
+    return tensor.double().numpy()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads would split a product differently on another machine; one is enough for a batch."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,40 @@
+"""From an architecture's values to its model: one line per architecture."""
+
+from typing import assert_never
+
+from alpha_pipeline.models.architectures import (
+    Architecture,
+    ExpandingMeanArchitecture,
+    HybridArchitecture,
+    RidgeArchitecture,
+    V17Architecture,
+)
+from alpha_pipeline.models.baselines import ExpandingMean, Ridge
+from alpha_pipeline.models.contract import ClosedFormModel, TrainedModel
+from alpha_pipeline.models.hybrid import Hybrid
+from alpha_pipeline.models.v17 import V17
+
+
+def build(
+    architecture: Architecture, *, inputs: int, window: int, horizons: int, level_matters: bool
+) -> TrainedModel | ClosedFormModel:
+    """A fresh model, its weights drawn from torch's global generator.
+
+    Args:
+        architecture: the experiment's values.
+        inputs: F.
+        window: T.
+        horizons: H.
+        level_matters: whether the ticker is an index, whose level means something.
+    """
+    match architecture:
+        case HybridArchitecture():
+            return Hybrid(architecture, inputs, horizons)
+        case V17Architecture():
+            return V17(architecture, inputs, window, horizons, level_matters=level_matters)
+        case RidgeArchitecture():
+            return Ridge(architecture, inputs, horizons)
+        case ExpandingMeanArchitecture():
+            return ExpandingMean(architecture, horizons)
+        case _:
+            assert_never(architecture)

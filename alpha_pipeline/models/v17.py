@@ -1,0 +1,81 @@
+"""ExperimentalNetwork V17: raw bars, RevIN, KAN layers, Student-t head, and the window's volatility fed back."""
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from alpha_pipeline.models.architectures import V17Architecture
+from alpha_pipeline.models.blocks.kan import ChebyshevKAN
+from alpha_pipeline.models.blocks.revin import RevIN
+from alpha_pipeline.models.blocks.student_t import StudentTHead
+from alpha_pipeline.models.contract import Prediction, TrainedModel, WindowSet
+
+_CLOSE = 3  # channels: log open, high, low, close, log(1 + volume)
+_LOOK_BACKS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233)  # sessions; those that fit in the window are used
+
+
+class V17(TrainedModel):
+    """Forecasts from raw bars alone.
+
+    RevIN takes each window's level and scale away, so a price of 300 and one of 500 look alike. The KAN reads
+    the normalised path as its changes over several look-backs: neighbouring levels of a random walk are nearly
+    the same number, changes are not. What RevIN takes away and matters is fed back to the head: the window's
+    volatility, and for an index its level.
+
+    Args:
+        architecture: the experiment's values.
+        inputs: C, five channels.
+        window: T.
+        horizons: H.
+        level_matters: whether the level of the close is fed back.
+    """
+
+    context_mean: Tensor
+    context_std: Tensor
+
+    def __init__(
+        self, architecture: V17Architecture, inputs: int, window: int, horizons: int, *, level_matters: bool
+    ) -> None:
+        super().__init__()
+        self.level_matters = level_matters
+        context = 2 if level_matters else 1
+        width, degree = architecture.width, architecture.degree
+        # Log prices of a quiet window spread by about 1e-2; eps is small beside their variance.
+        self.revin = RevIN(inputs, eps=1e-8) if architecture.revin else None
+        self.look_backs = [n for n in _LOOK_BACKS if n < window]
+        edges = inputs * len(self.look_backs)
+        self.kan = ChebyshevKAN(edges, width, degree)
+        self.deeper_kan = ChebyshevKAN(width, width, degree)
+        self.head = StudentTHead(edges+2*width + context, horizons, architecture.head_dropout)
+        self.register_buffer("context_mean", torch.zeros(context))
+        self.register_buffer("context_std", torch.ones(context))
+
+    def prepare(self, training: WindowSet) -> None:
+        """Start from the training targets' mean and scale, and standardise the fed-back values."""
+        context = self._context(training.windows)  # (N, 1 or 2)
+        self.context_mean.copy_(context.mean(dim=0))
+        self.context_std.copy_(context.std(dim=0).clamp_min(1e-6))
+        self.head.start_from(training.targets)
+
+    def forward(self, windows: Tensor) -> Prediction:
+        """Forecast from raw windows (B, T, C)."""
+        context = ((self._context(windows) - self.context_mean) / self.context_std).clamp(-5.0, 5.0)
+        x = self.revin.normalise(windows)[0] if self.revin is not None else windows  # (B, T, C)
+        c = self._changes(x)
+        x = self.kan(c)  # (B, D)
+        return cast(Prediction, self.head(torch.cat((c, x, self.deeper_kan(x), context), dim=-1)))  # (B, H)
+
+    def _changes(self, x: Tensor) -> Tensor:
+        """Changes up to the last session over each look-back n, divided by the root of n: (B, T, C) to (B, E)."""
+        last = x[:, -1]
+        changes = [(last - x[:, -1 - n]) / math.sqrt(n) for n in self.look_backs]
+        return torch.cat(changes, dim=-1) * 4
+
+    def _context(self, windows: Tensor) -> Tensor:
+        """Log volatility of the window's close-to-close changes, and the last level where it matters."""
+        close = windows[:, :, _CLOSE]  # (B, T)
+        log_vol = close.diff(dim=1).std(dim=1).clamp_min(1e-5).log()  # (B,)
+        columns = [log_vol, close[:, -1]] if self.level_matters else [log_vol]
+        return torch.stack(columns, dim=-1)

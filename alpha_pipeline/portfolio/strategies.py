@@ -1,0 +1,68 @@
+"""The strategies whose ledgers are kept: the product's own signals, and the naive rivals they have to beat.
+
+Each function returns decisions: columns session, ticker, weight, to be filled at the next open. See
+`alpha_pipeline.portfolio.ledger` for what a decision means and what happens between two.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.signals import volatility_target
+from alpha_pipeline.signals.frames import grid, session_frame
+from alpha_pipeline.universe import SECTORS
+
+QQQ: Final = "QQQ"
+
+
+def buy_and_hold(sessions: Sequence[dt.date], ticker: str = QQQ) -> pl.DataFrame:
+    """Everything in one ticker, decided once, at the first session."""
+    return _decisions(session_frame(sessions).head(1), ticker, pl.lit(1.0))
+
+
+def vol_target(qqq_bars: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
+    """QQQ at the size of the volatility target, decided every session that has one.
+
+    Args:
+        qqq_bars: QQQ's bars from the first on, columns session and adj_close at least.
+        sessions: the sessions to decide.
+    """
+    sized = volatility_target.sizes(qqq_bars).drop_nulls()
+    return _decisions(session_frame(sessions).join(sized, on="session"), QQQ, pl.col("size_multiplier"))
+
+
+def qqq_position(position: pl.DataFrame) -> pl.DataFrame:
+    """QQQ at the target weight, decided every session.
+
+    Args:
+        position: rows of ``signals.qqq_position``.
+    """
+    return _decisions(position, QQQ, pl.col("target_weight"))
+
+
+def sector_rotation(rotation: pl.DataFrame) -> pl.DataFrame:
+    """Everything in the sector picked, or in cash while there is none; decided first and weekly.
+
+    Args:
+        rotation: rows of ``signals.sector_rotation``.
+    """
+    is_first = pl.col("session") == pl.col("session").min()
+    decided = rotation.filter(pl.col("is_rebalance") | is_first).select("session", "pick")
+    weights = grid(decided["session"].to_list(), SECTORS).join(decided, on="session")
+    # A row per sector, most of them 0: cash is then a decision like any other.
+    picked = (pl.col("ticker") == pl.col("pick")).fill_null(value=False)
+    return weights.select("session", "ticker", weight=picked.cast(pl.Float64))
+
+
+def equal_weight_sectors(sessions: Sequence[dt.date]) -> pl.DataFrame:
+    """A seventh in each sector, restored weekly: what picking a sector has to beat."""
+    ordered = session_frame(sessions)["session"].to_list()
+    decided = [s for i, s in enumerate(ordered) if i == 0 or calendar.is_last_of_week(s)]
+    return grid(decided, SECTORS).with_columns(weight=pl.lit(1 / len(SECTORS)))
+
+
+def _decisions(rows: pl.DataFrame, ticker: str, weight: pl.Expr) -> pl.DataFrame:
+    return rows.select("session", ticker=pl.lit(ticker), weight=weight)

@@ -1,0 +1,226 @@
+"""Bars from Yahoo Finance, through the real yfinance, one ticker at a time.
+
+`yfinance.download` swallows rate limits and failed tickers, so it is not used: `Ticker.history` raises. Two
+habits of yfinance 1.7 shape this module. It caches every response in memory, errors too, so that cache is
+emptied before each attempt; and it asks twice at once whenever Yahoo refuses, so the session raises at the
+first refusal.
+"""
+
+import atexit
+import datetime as dt
+import json
+import logging
+import random
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import pandas as pd
+import polars as pl
+import yfinance as yf
+from curl_cffi.requests import Response, Session
+from curl_cffi.requests.exceptions import RequestException
+from yfinance.data import YfData
+from yfinance.exceptions import YFException, YFPricesMissingError
+
+from alpha_pipeline import sessions
+from alpha_pipeline.errors import SourceError, UnknownTickerError
+from alpha_pipeline.settings import SourceKind
+from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
+
+ATTEMPTS: Final = 4
+FIRST_PAUSE_S: Final = 1.0
+RATE_LIMIT_PAUSE_S: Final = 5.0
+TIMEOUT_S: Final = 15.0
+CHART: Final = "/v8/finance/chart/"
+COLUMNS: Final = {
+    "Open": "open",
+    "High": "high",
+    "Low": "low",
+    "Close": "close",
+    "Adj Close": "adj_close",
+    "Volume": "volume",
+}
+ACTIONS: Final = {"Dividends": "dividend", "Stock Splits": "split", "Capital Gains": "capital_gain"}
+
+
+class YahooSource:
+    """Daily bars, dividends, splits and capital gains from Yahoo.
+
+    Args:
+        base_url: a server that answers like Yahoo; None asks Yahoo itself.
+        cache_dir: folder below which this process keeps yfinance's files (time zones, cookies) while it
+            lives; the system's temporary folder when None.
+        now: the clock that decides which bars are final.
+        sleep: waits between attempts; a test gives its own.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        cache_dir: Path | None = None,
+        *,
+        now: Callable[[], dt.datetime],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = _Session(base_url)
+        self._cache_dir = cache_dir
+        self._now = now
+        self._sleep = sleep
+
+    @property
+    def kind(self) -> SourceKind:
+        """The kind that settings name."""
+        return "yahoo"
+
+    @property
+    def market(self) -> str:
+        """The market these bars belong to."""
+        return "yahoo"
+
+    def tickers(self) -> None:
+        """Yahoo cannot list what it holds."""
+
+    def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
+        """The bars and actions of one ticker from `first` to `last`, both included.
+
+        A row that Yahoo leaves empty comes back as nulls: a hole is a fact, not an absence. A range without
+        any session is answered without asking.
+
+        Raises:
+            UnknownTickerError: Yahoo does not know the ticker.
+            SourceError: Yahoo did not answer, or not with bars, in any of the attempts.
+        """
+        if not sessions.between(first, last):
+            no_bars, no_actions = pl.DataFrame(schema=ANSWER_SCHEMA), pl.DataFrame(schema=ACTION_SCHEMA)
+            return Answer(ticker, no_bars, no_actions, self.kind)
+        _prepare_yfinance(self._cache_dir)
+        history = self._history(ticker, first, last)
+        bars = _bars(ticker, history, sessions.last_closed(self._now()))
+        within = pl.col("session").is_between(first, last)
+        return Answer(ticker, bars.filter(within), _actions(ticker, history).filter(within), self.kind)
+
+    def _history(self, ticker: str, first: dt.date, last: dt.date) -> pd.DataFrame:
+        """The frame that yfinance makes, in as many attempts as it takes and is worth."""
+        for attempt in range(1, ATTEMPTS + 1):
+            # This cache keeps errors, and values that Yahoo has restated since, for the life of the process.
+            YfData.cache_get.cache_clear()
+            try:
+                return yf.Ticker(ticker, session=self._session).history(
+                    start=first,
+                    end=last + dt.timedelta(days=1),  # exclusive
+                    auto_adjust=False,
+                    actions=True,
+                    keepna=True,
+                    timeout=TIMEOUT_S,
+                )
+            except _RefusedError as error:
+                if error.status == 404:
+                    raise UnknownTickerError(ticker, "Yahoo", error.reason) from error
+                cause, is_limit = str(error), error.status == 429
+            except YFPricesMissingError as error:
+                cause, is_limit = f"no bars from {first} to {last}: {error.rationale}", False
+                if error.yahoo_reason is not None:  # without a reason it may be an empty answer in passing
+                    raise SourceError(f"Yahoo has {cause} ({ticker}).") from error
+            # A malformed answer surfaces in yfinance as whichever lookup failed first.
+            except (YFException, RequestException, ValueError, LookupError, TypeError) as error:
+                cause, is_limit = f"{type(error).__name__}: {error}", False
+            if attempt < ATTEMPTS:
+                self._sleep(_pause(attempt, RATE_LIMIT_PAUSE_S if is_limit else FIRST_PAUSE_S))
+        raise SourceError(
+            f"Yahoo gave no bars of {ticker} in {ATTEMPTS} attempts ({cause}). Held bars stay; try later."
+        )
+
+
+class _RefusedError(Exception):
+    """Yahoo refused a chart request, with an HTTP status and perhaps a reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        what = "rate limit, " if status == 429 else ""
+        super().__init__(f"{what}HTTP {status}" + (f": {reason}" if reason else ""))
+
+
+class _Session(Session[Response]):
+    """yfinance's session, pointed at another host when given one, that raises on a refused chart request.
+
+    Raising here keeps yfinance from repeating a refused request half a millisecond later, and keeps the
+    status, which yfinance loses. 401 and 403 pass: there its second request, with another cookie, may help.
+    """
+
+    def __init__(self, base_url: str | None) -> None:
+        super().__init__(impersonate="chrome")
+        self._base = urlsplit(base_url) if base_url else None
+
+    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - curl_cffi's
+        asked = urlsplit(url)
+        if self._base is not None:
+            path = self._base.path.rstrip("/") + (asked.path or "/")
+            url = urlunsplit(asked._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=path))
+        response = super().request(method, url, *args, **kwargs)
+        if asked.path.startswith(CHART) and response.status_code in {404, 429, *range(500, 600)}:
+            raise _RefusedError(response.status_code, _reason(response.text))
+        return response
+
+
+def _reason(body: str) -> str:
+    """Yahoo's own words in a refusal; empty where it gave none."""
+    try:
+        return str(json.loads(body)["chart"]["error"]["description"])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+def _pause(attempt: int, first_s: float) -> float:
+    """Seconds to wait after a failed attempt: doubling, with jitter so that tickers spread out."""
+    return first_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+
+
+@cache
+def _prepare_yfinance(parent: Path | None) -> None:
+    """Make yfinance raise, and give this process its own folder for its SQLite files: shared ones lock up."""
+    yf.config.debug.hide_exceptions = False
+    # It warns on every call under pandas 3, and logs what it now raises.
+    warnings.filterwarnings("ignore", category=Warning, module="yfinance")
+    logging.getLogger("yfinance").setLevel(logging.ERROR)
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="yfinance-", dir=parent)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    yf.set_tz_cache_location(folder)
+
+
+def _days(history: pd.DataFrame) -> pl.Series:
+    """The exchange-local dates of the index, which is in the exchange's own time zone."""
+    return pl.Series("session", [stamp.date() for stamp in history.index], dtype=pl.Date)
+
+
+def _bars(ticker: str, history: pd.DataFrame, last_closed: dt.date) -> pl.DataFrame:
+    """The frame's bars in the columns of `ANSWER_SCHEMA`; NaN becomes null."""
+    values = [pl.Series(name, history[theirs].to_numpy(dtype="float64")) for theirs, name in COLUMNS.items()]
+    frame = pl.DataFrame([_days(history), *values]).with_columns(
+        pl.col(*COLUMNS.values()).fill_nan(None),
+        ticker=pl.lit(ticker),
+        is_final=pl.col("session") <= last_closed,
+    )
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in ANSWER_SCHEMA.items())
+
+
+def _actions(ticker: str, history: pd.DataFrame) -> pl.DataFrame:
+    """The frame's dividends, splits and capital gains (funds only) in the columns of `ACTION_SCHEMA`."""
+    frames = [pl.DataFrame(schema=ACTION_SCHEMA)]
+    for column, kind in ACTIONS.items():
+        if column in history.columns:
+            values = pl.Series("value", history[column].to_numpy(dtype="float64"))
+            rows = pl.DataFrame([_days(history), values]).filter(pl.col("value") > 0)
+            frames.append(
+                rows.select(pl.lit(ticker).alias("ticker"), "session", pl.lit(kind).alias("kind"), "value")
+            )
+    return pl.concat(frames).sort("session", "kind")

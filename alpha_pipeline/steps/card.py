@@ -1,0 +1,57 @@
+"""Reads the newest signals into a signal card."""
+
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.reports.signal_card import SignalCard
+from alpha_pipeline.steps.results import record_of
+from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables import signals
+from alpha_pipeline.warehouse.tables.results import LEDGER
+
+
+def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalCard:
+    """The card of the newest position.
+
+    Raises:
+        NotEnoughDataError: the warehouse holds no position yet.
+    """
+    market = read_market(warehouse)
+    years = warehouse.units(signals.QQQ_POSITION)
+    if market is None or not years:
+        raise NotEnoughDataError(f"{warehouse.root} holds no position yet. `alpha run` makes one.")
+    position = warehouse.read(signals.QQQ_POSITION, years[-1:]).tail(1).row(0, named=True)
+    session = position["session"]
+
+    def rows(table: Table) -> pl.DataFrame:
+        return warehouse.read(table, years[-1:]).filter(pl.col("session") == session)
+
+    ballots = rows(signals.MAG7_BALLOTS)
+    ranks = rows(signals.SECTOR_RANKS).sort("rank")
+    ledger = warehouse.read(LEDGER)
+    records = {
+        str(name): record_of(held) for (name,), held in ledger.group_by("strategy", maintain_order=True)
+    }
+    return SignalCard(
+        market=market.market,
+        is_simulated=market.is_simulated,
+        session=session,
+        next_session=calendar.offset(session, 1),
+        target_weight=position["target_weight"],
+        reason=position["reason"],
+        vote=_only(rows(signals.MAG7_VOTE)),
+        ballots={t: (p, bull) for t, p, bull in ballots.select("ticker", "prob_up", "is_bull").iter_rows()},
+        rotation=_only(rows(signals.SECTOR_ROTATION)),
+        ranks=tuple(ranks.select("ticker", "expected_return").iter_rows()),
+        regime=_only(rows(signals.VIX_REGIME)),
+        record={name: (r.sharpe, r.cagr, r.max_drawdown) for name, r in records.items()},
+        record_from=ledger.get_column("session").min() if ledger.height else None,  # type: ignore[arg-type]
+        problems=problems,
+    )
+
+
+def _only(rows: pl.DataFrame) -> dict[str, object]:
+    return rows.row(0, named=True) if rows.height else {}

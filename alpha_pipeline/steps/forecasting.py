@@ -1,0 +1,125 @@
+"""Fills `forecasts.daily` from the trained members; what was forecast live is never rewritten."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.datasets.samples import Samples
+from alpha_pipeline.forecasting.walk_forward import forecast
+from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.settings import Profile
+from alpha_pipeline.steps.progress import Progress, report
+from alpha_pipeline.steps.training import courses, load_artifact
+from alpha_pipeline.training.artifact import Artifact
+from alpha_pipeline.training.trainer import find
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+
+FORECAST_VERSION = "1"
+_KEY = list(DAILY.key)
+
+
+@dataclass(frozen=True)
+class ForecastReport:
+    """What a ticker's forecasts are.
+
+    Attributes:
+        n_rows: rows held.
+        n_live: of these, made before the next session's open.
+        models: the experiments that forecast it.
+        last_session: the newest session forecast.
+    """
+
+    n_rows: int
+    n_live: int
+    models: tuple[str, ...]
+    last_session: dt.date | None
+
+
+def forecast_tickers(
+    warehouse: Warehouse,
+    experiments: Sequence[Experiment],
+    tickers: Sequence[str],
+    profile: Profile,
+    now: dt.datetime,
+) -> dict[str, ForecastReport]:
+    """Forecast every ticker with every experiment that is trained on it.
+
+    Args:
+        warehouse: with bars, features, targets and artifacts.
+        experiments: those to forecast with.
+        tickers: those to forecast.
+        profile: seeds and retraining.
+        now: the clock's time; a forecast made before the next session's open is live.
+    """
+    reports: dict[str, ForecastReport] = {}
+    for number, ticker in enumerate(tickers, start=1):
+        _forecast_ticker(warehouse, experiments, ticker, profile, now)
+        held = warehouse.read(DAILY, [ticker])
+        newest = held.get_column("session").max() if held.height else None
+        reports[ticker] = ForecastReport(
+            n_rows=held.height,
+            n_live=held.filter("is_live").height,
+            models=tuple(held.get_column("model").unique().sort()),
+            last_session=newest if isinstance(newest, dt.date) else None,
+        )
+        report(Progress("forecasts", number, len(tickers), ticker))
+    return reports
+
+
+def _forecast_ticker(
+    warehouse: Warehouse, experiments: Sequence[Experiment], ticker: str, profile: Profile, now: dt.datetime
+) -> None:
+    digest = hashlib.blake2b(FORECAST_VERSION.encode(), digest_size=16)
+    work: list[tuple[Experiment, Samples, list[Artifact]]] = []
+    for experiment in experiments:
+        todo = courses(warehouse, experiment, [ticker], profile)
+        if ticker not in todo.samples:
+            continue
+        artifacts: list[Artifact] = []
+        for chain in todo.chains:
+            artifacts += find(
+                chain, lambda name, tick, model_id: load_artifact(warehouse, name, tick, model_id)
+            )
+        if artifacts:
+            samples = todo.samples[ticker]
+            work.append((experiment, samples, artifacts))
+            digest.update(experiment.name.encode())
+            digest.update(samples.inputs.tobytes())
+            digest.update(samples.vol.tobytes())
+            for artifact in artifacts:
+                digest.update(artifact.card.model_id.encode())
+    inputs = digest.hexdigest()
+    if not work or warehouse.is_current(DAILY, ticker, inputs):
+        return
+    frames = [forecast(samples, experiment, artifacts) for experiment, samples, artifacts in work]
+    fresh = stamp(pl.concat(frames), now)
+    held = warehouse.read(DAILY, [ticker])
+    warehouse.write(DAILY, ticker, merge(held, fresh), inputs)
+
+
+def stamp(forecasts: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:
+    """Say when the forecasts were made, and which are live: made before the open that could fill them."""
+    asked = forecasts.get_column("session").unique().to_list()
+    live = [session for session in asked if now < calendar.open_time(calendar.offset(session, 1))]
+    return forecasts.with_columns(
+        made_at=pl.lit(now).cast(pl.Datetime("us", "UTC")), is_live=pl.col("session").is_in(live)
+    )
+
+
+def merge(held: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Held and fresh forecasts of a ticker as one table.
+
+    A held live forecast stays as it was made. An unchanged one keeps when it was first made. A fresh one replaces
+    a held one that was not live; held ones that nothing replaces stay.
+    """
+    values = [name for name in DAILY.columns if name not in DAILY.volatile]
+    told_anew = held.filter(~pl.col("is_live")).join(fresh, on=values, how="semi", nulls_equal=True)
+    kept = pl.concat([held.filter("is_live"), told_anew])
+    new = DAILY.conform(fresh.join(kept, on=_KEY, how="anti"))
+    rest = held.join(pl.concat([kept, new]), on=_KEY, how="anti")
+    return pl.concat([kept, new, rest])

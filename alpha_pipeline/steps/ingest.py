@@ -1,0 +1,139 @@
+"""Bring the bars of a ticker up to date: read what is held, fetch, judge, store."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
+from alpha_pipeline.ingestion.ingest import Ingested, ingest
+from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables import raw
+
+FIRST_BAR = dt.date(2010, 1, 4)
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What one ingestion did.
+
+    Attributes:
+        ticker: Yahoo's name.
+        status: complete, gaps or stale.
+        detail: which sessions are missing, in words.
+        n_sessions: sessions held now.
+        n_quarantined: rows set aside, ever.
+        n_revised: rows replaced this time.
+        last_session: last session held.
+        changed: whether a bar changed.
+    """
+
+    ticker: str
+    status: str
+    detail: str
+    n_sessions: int
+    n_quarantined: int
+    n_revised: int
+    last_session: dt.date | None
+    changed: bool
+
+
+def ingest_ticker(
+    warehouse: Warehouse,
+    source: PriceSource,
+    ticker: str,
+    *,
+    first: dt.date,
+    through: dt.date,
+    now: dt.datetime,
+) -> IngestReport:
+    """Fetch one ticker and store what can be trusted.
+
+    Args:
+        warehouse: where to.
+        source: where from.
+        ticker: Yahoo's name.
+        first: first session asked for.
+        through: last session asked for.
+        now: the clock's time.
+
+    Raises:
+        UnknownTickerError: the source does not know the ticker.
+        SourceError: the source could not answer, or restated a history that it no longer gives whole.
+        AlphaError: the warehouse holds sessions after `through`.
+    """
+    held = warehouse.read(raw.BARS, [ticker])
+    newest = held.get_column("session").max() if held.height else None
+    if isinstance(newest, dt.date) and newest > through:
+        raise AlphaError(
+            f"{ticker}: the warehouse already holds {newest}, after {through}. "
+            "Give a replay of the past a folder of its own (--warehouse)."
+        )
+    oldest = held.get_column("session").min() if held.height else None
+    start = min(first, oldest) if isinstance(oldest, dt.date) else first
+    held_quarantine = warehouse.read(raw.QUARANTINE, [ticker])
+    judged = ingest(source.fetch(ticker, start, through), held, held_quarantine, now=now, through=through)
+    if judged.needs_full_history:
+        raise SourceError(
+            f"{ticker}: the source restated its history (a split or dividend) but no longer reaches back to {oldest}, "
+            "so the held bars before it would be on another basis. They were left as they are."
+        )
+    # What is replaced is kept before its replacement is written: a kill between the two loses nothing.
+    if judged.revisions.height:
+        warehouse.upsert(raw.REVISIONS, ticker, judged.revisions)
+    changed = warehouse.write(raw.BARS, ticker, judged.bars)
+    warehouse.upsert(raw.ACTIONS, ticker, judged.actions)
+    warehouse.write(raw.QUARANTINE, ticker, judged.quarantine)
+    warehouse.write(raw.COVERAGE, ticker, judged.coverage)
+    return _report(ticker, judged, changed=changed)
+
+
+def require_known(source: PriceSource, tickers: list[str], through: dt.date) -> None:
+    """Ask the source for a few bars of each ticker, so that a wrong name is refused before it leaves a trace.
+
+    Raises:
+        UnknownTickerError: the source does not know one of them.
+        SourceError: the source could not answer.
+    """
+    for ticker in tickers:
+        if source.fetch(
+            ticker, calendar.offset(calendar.at_or_before(through), -10), through
+        ).bars.is_empty():
+            raise UnknownTickerError(ticker, source.market, f"no bar in the ten sessions to {through}")
+
+
+def record_failure(warehouse: Warehouse, ticker: str, why: str) -> None:
+    """Note in `raw.coverage` that a ticker could not be brought up to date; its bars stay."""
+    held = warehouse.read(raw.COVERAGE, [ticker])
+    if held.is_empty():
+        held = pl.DataFrame(
+            {
+                "ticker": [ticker],
+                "first_session": [None],
+                "last_session": [None],
+                "n_sessions": [0],
+                "n_missing": [0],
+            }
+        )
+    warehouse.write(raw.COVERAGE, ticker, held.with_columns(status=pl.lit("failed"), detail=pl.lit(why)))
+
+
+def final_bars(warehouse: Warehouse, tickers: list[str] | None = None) -> pl.DataFrame:
+    """The bars that features may use: those of closed sessions."""
+    return warehouse.read(raw.BARS, tickers).filter("is_final")
+
+
+def _report(ticker: str, judged: Ingested, *, changed: bool) -> IngestReport:
+    row = judged.coverage.row(0, named=True)
+    return IngestReport(
+        ticker=ticker,
+        status=row["status"],
+        detail=row["detail"],
+        n_sessions=row["n_sessions"],
+        n_quarantined=judged.quarantine.height,
+        n_revised=judged.revisions.height,
+        last_session=row["last_session"],
+        changed=changed,
+    )

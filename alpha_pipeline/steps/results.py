@@ -1,0 +1,105 @@
+"""What the signals earned and how good the forecasts were, over everything held."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.evaluation import metrics
+from alpha_pipeline.evaluation.scores import scores, standard_windows
+from alpha_pipeline.portfolio import strategies
+from alpha_pipeline.portfolio.ledger import ledger
+from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.steps.progress import Progress, report
+from alpha_pipeline.universe import SECTORS
+from alpha_pipeline.warehouse.store import Warehouse, frame_hash
+from alpha_pipeline.warehouse.tables import signals
+from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
+from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
+
+COST_BPS = 5.0
+SCORES_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a strategy did.
+
+    Attributes:
+        sharpe: annualised, cash at 0; NaN when it never moved.
+        cagr: compound growth a year, fraction.
+        max_drawdown: largest fall from a peak, negative fraction.
+        equity: at the last close, 1 before the first session.
+        sessions: length of the record.
+    """
+
+    sharpe: float
+    cagr: float
+    max_drawdown: float
+    equity: float
+    sessions: int
+
+
+def write_ledger(warehouse: Warehouse) -> dict[str, Record]:
+    """Fill `portfolio.ledger` with every strategy from the first signal on; returns how each did."""
+    bars = final_bars(warehouse, ["QQQ", *SECTORS])
+    position = warehouse.read(signals.QQQ_POSITION)
+    rotation = warehouse.read(signals.SECTOR_ROTATION)
+    decided = position.get_column("session").sort().to_list()
+    if not decided:
+        return {}
+    weights = {
+        "qqq_position": strategies.qqq_position(position),
+        "sector_rotation": strategies.sector_rotation(rotation),
+        "buy_and_hold": strategies.buy_and_hold(decided),
+        "vol_target_15": strategies.vol_target(bars.filter(pl.col("ticker") == "QQQ"), decided),
+        "equal_weight_sectors": strategies.equal_weight_sectors(decided),
+    }
+    records: dict[str, Record] = {}
+    for name, decisions in weights.items():
+        try:
+            rows = ledger(name, decisions, bars, cost_bps=COST_BPS)
+        except NotEnoughDataError as error:  # a fund without bars takes its own strategy with it and no other
+            report(Progress("ledger", len(records), len(weights), f"{name} left out: {error}"))
+            continue
+        if rows.is_empty():
+            continue
+        warehouse.write(LEDGER, name, rows)
+        records[name] = record_of(rows)
+    return records
+
+
+def write_scores(warehouse: Warehouse) -> dict[str, float]:
+    """Fill `evaluation.scores`; returns each model's pooled information coefficient at horizon 1.
+
+    A model whose forecasts and targets are unchanged keeps its scores.
+    """
+    forecasts = warehouse.read(DAILY)
+    targets = warehouse.read(FORWARD, forecasts.get_column("ticker").unique().to_list())
+    pooled: dict[str, float] = {}
+    for (name,), rows in forecasts.group_by("model", maintain_order=True):
+        model = str(name)
+        inputs = frame_hash(rows.drop("made_at", "is_live")) + frame_hash(targets) + SCORES_VERSION
+        if not warehouse.is_current(SCORES, model, inputs):
+            days = rows.get_column("session").sort()
+            made = scores(rows, targets, standard_windows(days[0], days[-1]))
+            if made.height:
+                warehouse.write(SCORES, model, made, inputs)
+        held = warehouse.read(SCORES, [model])
+        value = held.filter(ticker="*", horizon=1, window="whole", metric="ic").get_column("value")
+        pooled |= {model: float(value[0])} if len(value) else {}
+    return pooled
+
+
+def record_of(rows: pl.DataFrame) -> Record:
+    """How the strategy of some ledger rows did."""
+    returns = rows.get_column("net_return").to_numpy()
+    moved = returns.size > 1 and float(np.std(returns)) > 0
+    return Record(
+        sharpe=metrics.sharpe(returns) if moved else float("nan"),
+        cagr=metrics.cagr(returns),
+        max_drawdown=metrics.max_drawdown(returns),
+        equity=float(rows.get_column("equity")[-1]),
+        sessions=rows.height,
+    )

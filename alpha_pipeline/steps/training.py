@@ -1,0 +1,154 @@
+"""Trains an experiment on tickers of the warehouse, and keeps what comes of it.
+
+Weights and cards are objects: ``models/EXPERIMENT/TICKER/MODEL_ID.safetensors`` and ``.json``. The card is put
+last, so an artifact whose card reads is whole.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import polars as pl
+
+from alpha_pipeline.datasets.folds import Fold, walk_forward_folds
+from alpha_pipeline.datasets.inputs import FeatureInputs
+from alpha_pipeline.datasets.samples import Samples, build_samples
+from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.features.tables import FEATURE_SETS
+from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.settings import Profile
+from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.training.artifact import Artifact, read_artifact
+from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.forecasts import FORWARD
+
+
+@dataclass(frozen=True)
+class Courses:
+    """What there is to train: one chain per ticker and seed.
+
+    Attributes:
+        samples: by ticker; tickers without enough data are in `failures` instead.
+        folds: the walk-forward folds up to the last session held.
+        chains: for the trainer.
+        failures: (ticker, why).
+    """
+
+    samples: dict[str, Samples]
+    folds: tuple[Fold, ...]
+    chains: tuple[Chain, ...]
+    failures: tuple[tuple[str, str], ...]
+
+
+def courses(
+    warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str], profile: Profile
+) -> Courses:
+    """Gather what an experiment learns from on these tickers."""
+    samples: dict[str, Samples] = {}
+    failures: list[tuple[str, str]] = []
+    for ticker in tickers:
+        try:
+            samples[ticker] = ticker_samples(warehouse, experiment, ticker)
+        except NotEnoughDataError as error:
+            failures.append((ticker, str(error)))
+    if not samples:
+        return Courses({}, (), (), tuple(failures))
+    last = max(one.sessions[-1] for one in samples.values())
+    folds = walk_forward_folds(last, retrain_months=profile.retrain_months)
+    chains = tuple(
+        Chain(experiment, one, seed, _folds_until(folds, one.sessions[-1]))
+        for one in samples.values()
+        for seed in range(profile.seeds)
+    )
+    return Courses(samples, folds, chains, tuple(failures))
+
+
+def train_experiment(
+    warehouse: Warehouse,
+    experiment: Experiment,
+    tickers: Sequence[str],
+    profile: Profile,
+    *,
+    device: str,
+    progress: Callable[[Progress], None],
+) -> TrainingResult:
+    """Train what is missing of an experiment.
+
+    Args:
+        warehouse: with features and targets.
+        experiment: what to train.
+        tickers: on which.
+        profile: seeds and retraining.
+        device: `auto`, `cpu` or `cuda`.
+        progress: told after every fold.
+
+    Returns:
+        The artifacts, and the tickers that failed with why.
+    """
+    todo = courses(warehouse, experiment, tickers, profile)
+    result = train(
+        todo.chains,
+        load=lambda name, ticker, model_id: load_artifact(warehouse, name, ticker, model_id),
+        save=lambda artifact: save_artifact(warehouse, artifact),
+        workers=os.cpu_count() or 1,
+        device=resolve_device(device),
+        progress=progress,
+    )
+    return TrainingResult(
+        result.artifacts, (*todo.failures, *result.failures), result.n_trained, result.n_found
+    )
+
+
+def ticker_samples(warehouse: Warehouse, experiment: Experiment, ticker: str) -> Samples:
+    """One ticker's samples for an experiment.
+
+    Raises:
+        NotEnoughDataError: it has no bars, features or targets.
+    """
+    sets = experiment.inputs.sets if isinstance(experiment.inputs, FeatureInputs) else ()
+    features: dict[str, pl.DataFrame] = {
+        name: warehouse.read(FEATURE_SETS[name].table, [ticker]) for name in sets
+    }
+    targets = warehouse.read(FORWARD, [ticker])
+    return build_samples(ticker, experiment, features, final_bars(warehouse, [ticker]), targets)
+
+
+def resolve_device(name: str) -> str:
+    """`cpu` or `cuda`; `auto` takes the GPU when there is one."""
+    if name != "auto":
+        return name
+    import torch  # noqa: PLC0415  seconds to import, and a run that finds everything done need not know
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_artifact(warehouse: Warehouse, experiment: str, ticker: str, model_id: str) -> Artifact | None:
+    """A stored artifact, or None.
+
+    Raises:
+        ArtifactError: it is stored but cannot be read.
+    """
+    stem = _stem(experiment, ticker, model_id)
+    card = warehouse.objects.get(f"{stem}.json")
+    weights = warehouse.objects.get(f"{stem}.safetensors")
+    return None if card is None or weights is None else read_artifact(card, weights)
+
+
+def save_artifact(warehouse: Warehouse, artifact: Artifact) -> None:
+    """Store an artifact, its card last."""
+    card = artifact.card
+    stem = _stem(card.experiment, card.ticker, card.model_id)
+    warehouse.objects.put(f"{stem}.safetensors", artifact.weights)
+    warehouse.objects.put(f"{stem}.json", artifact.card_json)
+
+
+def _stem(experiment: str, ticker: str, model_id: str) -> str:
+    return f"models/{experiment}/{quote(ticker, safe='')}/{model_id}"
+
+
+def _folds_until(folds: tuple[Fold, ...], last: dt.date) -> tuple[Fold, ...]:
+    """The folds that begin by the ticker's last session: later ones have nothing to forecast."""
+    return tuple(fold for fold in folds if fold.first_session <= last)

@@ -1,0 +1,139 @@
+"""What training leaves behind: weights as safetensors, and a JSON card that says where they came from.
+
+Nothing here executes code when it is read, and nothing here needs torch: a trainer that finds everything done
+never imports it.
+"""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from alpha_pipeline.errors import AlphaError
+
+# Raise this when the same inputs would train to other weights or other forecasts: it is part of every model id.
+CODE_VERSION: Final = "1"
+
+
+class ArtifactError(AlphaError):
+    """A stored artifact cannot be read."""
+
+    def __init__(self, model_id: str, detail: str) -> None:
+        super().__init__(
+            f"The artifact {model_id} cannot be used: {detail}. Delete it; the next run trains it again."
+        )
+
+
+class Card(BaseModel):
+    """Where one member's weights came from and what they scored.
+
+    Attributes:
+        model_id: hash of everything that went in, known before training.
+        experiment: its name.
+        ticker: whose.
+        seed: of the weights, the batches and the dropout.
+        fold: index of the walk-forward fold.
+        first_session: the fold's first forecast session.
+        end_session: the next fold's first session.
+        trained_through: the last session whose label was used.
+        parent_id: the previous fold's member that the weights started from, if any.
+        config_hash: of architecture, inputs, window, target and training.
+        data_hash: of every value trained and validated on.
+        code_version: `CODE_VERSION` when it was trained.
+        libraries: versions by name.
+        n_training: training samples.
+        n_validation: validation samples.
+        epochs: passes made; 0 for a closed form.
+        validation_loss: negative log likelihood on the validation slice, in units of volatility.
+        baseline_loss: the same for the training slice's unconditional distribution.
+        spike_thresholds: probability of a spike from which one is flagged, per horizon; None for most tickers.
+        weights_sha256: of the safetensors bytes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_id: str
+    experiment: str
+    ticker: str
+    seed: int
+    fold: int
+    first_session: dt.date
+    end_session: dt.date
+    trained_through: dt.date
+    parent_id: str | None
+    config_hash: str
+    data_hash: str
+    code_version: str
+    libraries: dict[str, str]
+    n_training: int
+    n_validation: int
+    epochs: int
+    validation_loss: float
+    baseline_loss: float
+    spike_thresholds: tuple[float, ...] | None
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A card and the weights it describes.
+
+    Attributes:
+        card: where they came from.
+        weights: safetensors bytes: the model's state, and ``scaler.mean`` and ``scaler.std`` where it has one.
+    """
+
+    card: Card
+    weights: bytes
+
+    @property
+    def card_json(self) -> bytes:
+        """The card as it is stored, UTF-8 JSON."""
+        return self.card.model_dump_json(indent=2).encode()
+
+    def tensors(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The weights by name.
+
+        Raises:
+            ArtifactError: the bytes are no safetensors.
+        """
+        try:
+            return load_tensors(self.weights)
+        except SafetensorError as error:
+            raise ArtifactError(self.card.model_id, str(error)) from None
+
+
+def encode_tensors(tensors: dict[str, npt.NDArray[np.generic]]) -> bytes:
+    """Arrays as safetensors bytes; equal arrays give equal bytes."""
+    return save_tensors({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)})
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_artifact(card_json: bytes, weights: bytes) -> Artifact:
+    """An artifact from its two stored objects.
+
+    Raises:
+        ArtifactError: the card is malformed, or the weights are not those it describes.
+    """
+    try:
+        card = Card.model_validate_json(card_json)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ArtifactError(
+            "(unreadable card)", f"its card is malformed at {where}: {first['msg']}"
+        ) from None
+    if sha256(weights) != card.weights_sha256:
+        raise ArtifactError(card.model_id, "the weights are not those its card describes")
+    return Artifact(card, weights)

@@ -1,0 +1,135 @@
+"""From a member to its artifact: scale, build, fit, score, encode."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from alpha_pipeline.datasets.folds import TrainingData
+from alpha_pipeline.datasets.samples import FloatArray
+from alpha_pipeline.datasets.scaling import fit_scaler
+from alpha_pipeline.models.baselines import ExpandingMean
+from alpha_pipeline.models.architectures import ExpandingMeanArchitecture
+from alpha_pipeline.models.contract import ClosedFormModel, Model, Prediction, TrainedModel, WindowSet
+from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, flagging_threshold, prob_above
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, sha256
+from alpha_pipeline.training.loop import DivergedError, Rows, Windows, fit
+from alpha_pipeline.training.losses import student_t_nll
+from alpha_pipeline.training.member import Member, libraries
+from alpha_pipeline.training.weights import encode, fresh_model, load_into
+
+
+def fit_member(member: Member, parent: Artifact | None, device: str) -> Artifact:
+    """Train one member. The same member gives the same bytes on one machine.
+
+    Args:
+        member: what to train.
+        parent: the artifact that the weights start from, or None to start afresh.
+        device: torch's name of the device.
+
+    Raises:
+        DivergedError: the loss left the finite numbers.
+    """
+    data = member.data
+    scaler = fit_scaler(data.scaling_rows) if member.experiment.architecture.standardises else None
+    inputs = data.inputs if scaler is None else scaler.apply(data.inputs)
+    with _reproducible(member.seed):
+        model = fresh_model(member.experiment, data.ticker, data.inputs.shape[1]).to(device)
+        windows = Windows(torch.from_numpy(np.ascontiguousarray(inputs)).to(device), data.window)
+        targets = torch.from_numpy(data.targets).to(device)
+        training = Rows(windows, targets, torch.from_numpy(data.train_rows).to(device))
+        validation = Rows(windows, targets, torch.from_numpy(data.validation_rows).to(device))
+        epochs = _fit(model, training, validation, member, parent)
+        return _artifact(member, model.eval(), encode(model, scaler), training, validation, epochs)
+
+
+def _fit(
+    model: TrainedModel | ClosedFormModel,
+    training: Rows,
+    validation: Rows,
+    member: Member,
+    parent: Artifact | None,
+) -> int:
+    """Fit in place; the passes made."""
+    if isinstance(model, ClosedFormModel):
+        model.fit(training.whole(), validation.whole())
+        return 0
+    if parent is None:
+        model.prepare(training.whole())
+    else:
+        load_into(model, parent)
+    spec = member.experiment.training
+    return fit(model, training, validation, spec, epochs=spec.epochs if parent is None else spec.warm_epochs)
+
+
+@torch.no_grad()
+def _artifact(
+    member: Member, model: Model, weights: bytes, training: Rows, validation: Rows, epochs: int
+) -> Artifact:
+    data = member.data
+    held_out = validation.whole()
+    prediction = model(held_out.windows)
+    loss = float(student_t_nll(prediction, held_out.targets))
+    if not np.isfinite(loss):
+        raise DivergedError(epochs, loss)
+    card = Card(
+        model_id=member.model_id,
+        experiment=member.experiment.name,
+        ticker=data.ticker,
+        seed=member.seed,
+        fold=data.fold.index,
+        first_session=data.fold.first_session,
+        end_session=data.fold.end_session,
+        trained_through=data.trained_through,
+        parent_id=member.parent_id,
+        config_hash=member.config_hash,
+        data_hash=member.data_hash,
+        code_version=CODE_VERSION,
+        libraries=libraries(),
+        n_training=len(data.train_rows),
+        n_validation=len(data.validation_rows),
+        epochs=epochs,
+        validation_loss=loss,
+        baseline_loss=_baseline_loss(training.whole(), held_out),
+        spike_thresholds=_spike_thresholds(data, prediction) if data.ticker in SPIKE_TICKERS else None,
+        weights_sha256=sha256(weights),
+    )
+    return Artifact(card, weights)
+
+
+def _baseline_loss(training: WindowSet, held_out: WindowSet) -> float:
+    """The validation loss of the training slice's unconditional distribution."""
+    rival = ExpandingMean(ExpandingMeanArchitecture(kind="expanding_mean"), training.targets.shape[1])
+    rival.fit(training, WindowSet(held_out.windows[:0], held_out.targets[:0]))
+    rival = rival.to(held_out.targets.device)
+    return float(student_t_nll(rival(held_out.windows), held_out.targets))
+
+
+def _spike_thresholds(data: TrainingData, prediction: Prediction) -> tuple[float, ...]:
+    """Per horizon, the threshold that flags as many validation sessions as spiked in training."""
+    spiked = data.targets[data.train_rows] * data.unit[data.train_rows] > SPIKE_LOG_RETURN  # (N, H)
+    unit = data.unit[data.validation_rows]
+    location, scale, df = (
+        _double(part) for part in (prediction.location, prediction.log_scale.exp(), prediction[2])
+    )
+    probabilities = prob_above(SPIKE_LOG_RETURN, location * unit, scale * unit, df)  # (N_val, H)
+    columns = zip(probabilities.T, spiked.mean(axis=0), strict=True)
+    return tuple(flagging_threshold(column, float(base_rate)) for column, base_rate in columns)
+
+
+def _double(tensor: torch.Tensor) -> FloatArray:
+    return tensor.double().cpu().numpy()
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """One thread and a random state of its own; the caller's are put back."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)

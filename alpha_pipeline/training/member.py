@@ -1,0 +1,68 @@
+"""One thing to train: an experiment, a ticker, a seed and a fold, with the data it may see."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import version
+
+from alpha_pipeline.datasets.folds import TrainingData
+from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact
+
+_LIBRARIES = ("torch", "numpy", "safetensors")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of one fold, not yet trained.
+
+    Attributes:
+        experiment: what to train.
+        data: all that it may see.
+        seed: of the weights, the batches and the dropout.
+        parent_id: id of the previous fold's member, if the weights start from it.
+    """
+
+    experiment: Experiment
+    data: TrainingData
+    seed: int
+    parent_id: str | None
+
+    @cached_property
+    def config_hash(self) -> str:
+        """Hash of what in the experiment bears on the weights."""
+        spec = self.experiment.model_dump(mode="json", exclude={"description", "tickers"})
+        return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def data_hash(self) -> str:
+        """Hash of the data."""
+        return self.data.digest()
+
+    @cached_property
+    def model_id(self) -> str:
+        """Hash of everything that goes in, 20 hexadecimal digits. Known before training."""
+        went_in = (
+            self.config_hash,
+            self.data_hash,
+            self.seed,
+            self.parent_id,
+            libraries()["torch"],
+            CODE_VERSION,
+        )
+        return hashlib.sha256(json.dumps(went_in).encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A member and the artifact its weights start from: what a worker process is sent."""
+
+    member: Member
+    parent: Artifact | None
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Installed versions of what the weights depend on, without importing it."""
+    return {name: version(name) for name in _LIBRARIES}

@@ -1,0 +1,258 @@
+"""Trains chains of folds side by side: who trains what and when. The weights do not depend on it.
+
+A chain is one (experiment, ticker, seed) over its folds. The folds of a chain follow each other, because the
+weights of one may start the next; chains are independent. Every finished fold is saved before the next one
+starts, so a killed training resumes after it, and ends with the same bytes.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from alpha_pipeline.datasets.folds import Fold, training_data
+from alpha_pipeline.datasets.samples import Samples
+from alpha_pipeline.errors import AlphaError, NotEnoughDataError
+from alpha_pipeline.models.architectures import is_warm_started
+from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.training.artifact import Artifact, ArtifactError
+from alpha_pipeline.training.member import Member, Task
+from alpha_pipeline.training.pool import Crew
+
+_LOGGER = logging.getLogger(__name__)
+
+Load = Callable[[str, str, str], Artifact | None]
+Save = Callable[[Artifact], None]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One model over time.
+
+    Attributes:
+        experiment: what to train.
+        samples: one ticker's data.
+        seed: of this member of the ensemble.
+        folds: in order. Those with too little data at the start are left out.
+    """
+
+    experiment: Experiment
+    samples: Samples
+    seed: int
+    folds: tuple[Fold, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What just got done.
+
+    Attributes:
+        experiment: its name.
+        ticker: whose.
+        fold: index of the fold.
+        loss: validation loss of its model.
+        done: folds finished or found finished, over all chains.
+        total: folds to do or found done, over all chains.
+        samples_per_second: windows trained on a second so far, over all workers.
+    """
+
+    experiment: str
+    ticker: str
+    fold: int
+    loss: float
+    done: int
+    total: int
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training leaves.
+
+    Attributes:
+        artifacts: of every fold that is trained, in the order of chains and folds.
+        failures: (ticker, why); the folds such a chain had finished are among the artifacts.
+        n_trained: folds trained now.
+        n_found: folds found trained.
+    """
+
+    artifacts: tuple[Artifact, ...]
+    failures: tuple[tuple[str, str], ...]
+    n_trained: int
+    n_found: int
+
+
+def train(
+    chains: Sequence[Chain],
+    *,
+    load: Load,
+    save: Save,
+    workers: int = 1,
+    device: str = "cpu",
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> TrainingResult:
+    """Train what is not yet trained.
+
+    Args:
+        chains: what to have trained.
+        load: the stored artifact of (experiment, ticker, model_id), or None.
+        save: stores an artifact; called in this process, before the next fold of its chain starts.
+        workers: worker processes for gradient training; 0 or 1 trains in this process.
+        device: torch's name of the device, ``cpu`` or ``cuda``.
+        progress: called in this process after every fold.
+
+    Returns:
+        The artifacts, and the tickers that failed: one failing chain stops no other.
+    """
+    courses = [_Course(chain) for chain in chains]
+    tally = _Tally(sum(len(course.folds) for course in courses), progress)
+    running: dict[Future[Artifact], _Course] = {}
+    with Crew(workers, device) as crew:
+
+        def proceed(course: _Course) -> None:
+            for artifact in course.found(load):
+                tally.found(artifact)
+            task = course.task()
+            if task is not None:
+                running[crew.submit(task)] = course
+
+        for course in courses:
+            proceed(course)
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                course = running.pop(future)
+                error = future.exception()
+                if error is None:
+                    save(future.result())
+                    course.advance(future.result())
+                    tally.trained(future.result())
+                elif not (isinstance(error, BrokenProcessPool) and crew.restart()):
+                    course.fail(error)
+                proceed(course)
+    return TrainingResult(
+        artifacts=tuple(artifact for course in courses for artifact in course.artifacts),
+        failures=tuple((course.ticker, course.failure) for course in courses if course.failure),
+        n_trained=tally.n_trained,
+        n_found=tally.n_found,
+    )
+
+
+def find(chain: Chain, load: Load) -> list[Artifact]:
+    """The artifacts of a chain that are stored, up to the first that is not; trains nothing."""
+    return list(_Course(chain).found(load))
+
+
+class _Course:
+    """A chain and how far it has come."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.ticker = chain.samples.ticker
+        self.artifacts: list[Artifact] = []
+        self.failure = ""
+        self.folds = self._folds_with_enough_data()
+        self._member: Member | None = None
+
+    def found(self, load: Load) -> Iterator[Artifact]:
+        """Advance over the folds that are stored already; each as it is found."""
+        while (member := self._next_member()) is not None:
+            artifact = self._stored(member, load)
+            if artifact is None:
+                return
+            self.advance(artifact)
+            yield artifact
+
+    def task(self) -> Task | None:
+        """The next fold's training; None when the chain has ended."""
+        member = self._next_member()
+        if member is None:
+            return None
+        return Task(member, self.artifacts[-1] if member.parent_id is not None else None)
+
+    def advance(self, artifact: Artifact) -> None:
+        """Take the next fold as done."""
+        self.artifacts.append(artifact)
+        self._member = None
+
+    def fail(self, error: BaseException) -> None:
+        """End the chain here. What a user can mend is said in a line; a defect is logged with its traceback."""
+        fold = self.folds[len(self.artifacts)]
+        if not isinstance(error, AlphaError):
+            _LOGGER.error(
+                "%s, %s, fold %d", self.chain.experiment.name, self.ticker, fold.index, exc_info=error
+            )
+        why = (
+            "a worker process died, perhaps out of memory"
+            if isinstance(error, BrokenProcessPool)
+            else str(error)
+        )
+        self.failure = f"{self.chain.experiment.name}, fold {fold.index}: {why or type(error).__name__}"
+
+    def _folds_with_enough_data(self) -> tuple[Fold, ...]:
+        """The folds from the first that has enough training samples; its label counts only grow."""
+        for place, fold in enumerate(self.chain.folds):
+            try:
+                training_data(self.chain.samples, fold, self.chain.experiment.training.slice_rule)
+            except NotEnoughDataError as error:
+                self.failure = f"{self.chain.experiment.name}: {error}"
+            else:
+                self.failure = ""
+                return self.chain.folds[place:]
+        return ()
+
+    def _next_member(self) -> Member | None:
+        if self.failure or len(self.artifacts) == len(self.folds):
+            return None
+        if self._member is None:
+            experiment = self.chain.experiment
+            warm = bool(self.artifacts) and is_warm_started(experiment.architecture)
+            self._member = Member(
+                experiment=experiment,
+                data=training_data(
+                    self.chain.samples, self.folds[len(self.artifacts)], experiment.training.slice_rule
+                ),
+                seed=self.chain.seed,
+                parent_id=self.artifacts[-1].card.model_id if warm else None,
+            )
+        return self._member
+
+    def _stored(self, member: Member, load: Load) -> Artifact | None:
+        try:
+            return load(member.experiment.name, self.ticker, member.model_id)
+        except ArtifactError as error:
+            _LOGGER.warning("%s Training it again.", error)
+            return None
+
+
+class _Tally:
+    """Counts, and tells the caller."""
+
+    def __init__(self, total: int, progress: Callable[[Progress], None]) -> None:
+        self._total = total
+        self._progress = progress
+        self._started = time.perf_counter()
+        self._windows = 0
+        self.n_trained = 0
+        self.n_found = 0
+
+    def found(self, artifact: Artifact) -> None:
+        """A fold was stored already."""
+        self.n_found += 1
+        self._tell(artifact)
+
+    def trained(self, artifact: Artifact) -> None:
+        """A fold was trained."""
+        self.n_trained += 1
+        self._windows += artifact.card.n_training * max(artifact.card.epochs, 1)
+        self._tell(artifact)
+
+    def _tell(self, artifact: Artifact) -> None:
+        card = artifact.card
+        speed = self._windows / (time.perf_counter() - self._started)
+        done = self.n_trained + self.n_found
+        self._progress(
+            Progress(card.experiment, card.ticker, card.fold, card.validation_loss, done, self._total, speed)
+        )

@@ -1,0 +1,51 @@
+"""Which market a warehouse holds. Simulated bars can never pass as real ones: one warehouse, one market."""
+
+import json
+from dataclasses import dataclass
+
+from alpha_pipeline.errors import MarketMismatchError
+from alpha_pipeline.warehouse.store import Warehouse
+
+KEY = "market.json"
+
+
+@dataclass(frozen=True)
+class MarketRecord:
+    """The market of a warehouse.
+
+    Attributes:
+        kind: the source kind that filled it: simulated, files or yahoo.
+        market: the market's name; for a simulated one with its seed and knob.
+    """
+
+    kind: str
+    market: str
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether everything in this warehouse must be marked SIMULATED."""
+        return self.kind == "simulated"
+
+
+def read_market(warehouse: Warehouse) -> MarketRecord | None:
+    """The market a warehouse holds, or None while it is empty."""
+    data = warehouse.objects.get(KEY)
+    return None if data is None else MarketRecord(**json.loads(data))
+
+
+def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
+    """Record the market of an empty warehouse, or check that it is the same.
+
+    Raises:
+        MarketMismatchError: the warehouse holds another market; nothing was changed.
+    """
+
+    def claim(held: bytes | None) -> bytes | None:
+        if held is None:
+            return json.dumps({"kind": record.kind, "market": record.market}, indent=2).encode()
+        before = MarketRecord(**json.loads(held))
+        if before != record:
+            raise MarketMismatchError(str(warehouse.root), before.market, record.market)
+        return None
+
+    warehouse.objects.update(KEY, claim)

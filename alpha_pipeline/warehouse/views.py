@@ -1,0 +1,91 @@
+"""The DuckDB side: views over the Parquet objects, and SQL.
+
+`alpha.duckdb` holds schemas and views only, so deleting it loses nothing. It is never needed by the pipeline
+itself, and it is never replaced under an open reader: views read globs, so new objects show by themselves.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from alpha_pipeline.errors import AlphaError
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.table import Table
+
+DATABASE = "alpha.duckdb"
+
+
+class SqlError(AlphaError):
+    """DuckDB refused a query."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"SQL: {detail}")
+
+
+def statements(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
+    """The statements that define every schema and view; each view works before its first row is written."""
+    found = [
+        f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in sorted({t.name.split(".")[0] for t in tables})
+    ]
+    for table in tables:
+        glob = (warehouse.root / warehouse.folder(table) / "*.parquet").as_posix().replace("'", "''")
+        columns = ", ".join(f'"{column}"' for column in table.columns)
+        found.append(
+            f"CREATE OR REPLACE VIEW {table.name} AS "
+            f"SELECT {columns} FROM read_parquet('{glob}', union_by_name = true, hive_partitioning = false)"
+        )
+    return found
+
+
+def publish(warehouse: Warehouse, tables: Sequence[Table]) -> bool:
+    """Bring `alpha.duckdb` up to date with the tables.
+
+    Returns:
+        False when someone holds the file open. Nothing is lost by that: its views already read the new objects.
+    """
+    warehouse.root.mkdir(parents=True, exist_ok=True)
+    _seed_empty_tables(warehouse, tables)
+    path = warehouse.root / DATABASE
+    wanted = statements(warehouse, tables)
+    try:
+        with duckdb.connect(str(path)) as connection:
+            for statement in wanted:
+                connection.execute(statement)
+    except duckdb.IOException:  # the lock of another process
+        return False
+    return True
+
+
+def query(warehouse: Warehouse, tables: Sequence[Table], sql: str) -> pl.DataFrame:
+    """Run SQL over the views in a database of its own, so that no open shell can block it.
+
+    Raises:
+        SqlError: DuckDB's first line about what is wrong.
+    """
+    _seed_empty_tables(warehouse, tables)
+    with duckdb.connect(":memory:") as connection:
+        for statement in statements(warehouse, tables):
+            connection.execute(statement)
+        try:
+            relation = connection.sql(sql)
+        except duckdb.Error as error:
+            raise SqlError(str(error).strip().replace("\n", " ")) from None
+        return pl.DataFrame() if relation is None else relation.pl()
+
+
+def _seed_empty_tables(warehouse: Warehouse, tables: Sequence[Table]) -> None:
+    """Give every table an object without rows: a glob that matches nothing is an error in DuckDB."""
+    for table in tables:
+        key = f"{warehouse.folder(table)}/_empty.parquet"
+        path: Path = warehouse.objects.path(key)
+        if not path.exists() or pl.read_parquet_schema(path) != table.empty().schema:
+            warehouse.objects.put(key, _bytes(table.empty()))
+
+
+def _bytes(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()

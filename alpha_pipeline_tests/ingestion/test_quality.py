@@ -1,0 +1,145 @@
+"""Each rule refuses what it names and nothing else; what is refused is kept."""
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from alpha_pipeline.ingestion.quality import QUARANTINE_SCHEMA, judge, quarantined
+from alpha_pipeline.sources.base import Answer
+
+NAN = float("nan")
+NOW = dt.datetime(2024, 1, 19, tzinfo=dt.UTC)
+THROUGH = dt.date(2024, 1, 18)
+
+Days = tuple[dt.date, ...]
+Row = Callable[..., dict[str, Any]]
+MakeAnswer = Callable[..., Answer]
+
+
+def closes(factor_by_place: dict[int, float], n: int) -> list[float]:
+    return [100.0 * (1 + 0.002 * i) * factor_by_place.get(i, 1.0) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "broken"),
+    [
+        ("session_missing", {"session": None}),
+        ("outside_calendar", {"session": dt.date(1987, 10, 19)}),
+        ("not_a_session", {"session": dt.date(2024, 1, 6)}),
+        ("not_a_session", {"session": dt.date(2024, 1, 15)}),  # Martin Luther King's day
+        ("after_through", {"session": dt.date(2024, 1, 19)}),
+        ("price_missing", {"close": None}),
+        ("price_missing", {"adj_close": NAN}),
+        ("price_missing", {"open": None, "high": None, "low": None, "close": None, "adj_close": None}),
+        ("price_infinite", {"high": math.inf}),
+        ("price_not_positive", {"low": 0.0}),
+        ("price_not_positive", {"adj_close": -1.0}),
+        ("high_below_low", {"high": 97.0}),
+        ("open_outside_range", {"open": 97.9}),
+        ("close_outside_range", {"close": 102.1}),
+        ("volume_missing", {"volume": None}),
+        ("volume_missing", {"volume": NAN}),
+        ("volume_negative", {"volume": -1.0}),
+        ("volume_too_large", {"volume": math.inf}),
+    ],
+)
+def test_each_rule(days: Days, row: Row, answer: MakeAnswer, reason: str, broken: dict[str, Any]) -> None:
+    bad = row(days[3]) | broken
+    rows = [row(day) for day in days if day != days[3]]
+    judged = judge(answer([*rows, bad]), THROUGH)
+    assert judged.accepted["session"].to_list() == [day for day in days if day != days[3]]
+    assert judged.refused["reason"].to_list() == [reason]
+    assert judged.refused.drop("reason").equals(answer([bad]).bars)  # as it came
+
+
+def test_float32_noise_is_no_violation(days: Days, row: Row, answer: MakeAnswer) -> None:
+    bad = row(days[0], open=98.0 * (1 - 5e-7), close=102.0 * (1 + 5e-7))
+    assert judge(answer([bad]), THROUGH).refused.is_empty()
+
+
+def test_an_index_has_no_volume(days: Days, row: Row, answer: MakeAnswer) -> None:
+    rows = [row(days[0], volume=None), row(days[1], volume=NAN), row(days[2], volume=0.0)]
+    judged = judge(answer(rows, ticker="^VIX"), THROUGH)
+    assert judged.accepted["volume"].to_list() == [0.0, 0.0, 0.0]
+    assert judge(answer(rows), THROUGH).refused["reason"].to_list() == ["volume_missing"] * 2
+
+
+def test_of_rows_that_differ_the_last_sound_one_is_kept(days: Days, row: Row, answer: MakeAnswer) -> None:
+    rows = [row(days[0], 100.0), row(days[0], 101.0), row(days[0], close=None), row(days[1])]
+    judged = judge(answer(rows), THROUGH)
+    assert judged.accepted["close"].to_list() == [101.0, 100.0]
+    assert judged.refused.select("reason", "close").rows() == [("duplicate", 100.0), ("price_missing", None)]
+
+
+def test_rows_that_say_the_same_are_one(days: Days, row: Row, answer: MakeAnswer) -> None:
+    judged = judge(answer([row(days[0])] * 3), THROUGH)
+    assert judged.accepted.height == 1
+    assert judged.refused.is_empty()
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01, 6.0])
+@pytest.mark.parametrize("places", [(5,), (5, 6), (1,), (10,)])
+def test_a_spike_that_reverts_is_refused(
+    days: Days, row: Row, answer: MakeAnswer, factor: float, places: tuple[int, ...]
+) -> None:
+    prices = closes(dict.fromkeys(places, factor), len(days))
+    judged = judge(answer([row(day, price) for day, price in zip(days, prices, strict=True)]), THROUGH)
+    assert judged.refused["session"].to_list() == [days[place] for place in places]
+    assert judged.refused["reason"].unique().to_list() == ["suspicious_print"]
+
+
+@pytest.mark.parametrize("wrong", [{"high": 10_000.0}, {"low": 1.0}, {"adj_close": 1.0}])
+def test_one_wrong_price_is_enough(days: Days, row: Row, answer: MakeAnswer, wrong: dict[str, float]) -> None:
+    rows = [row(day, **(wrong if place == 4 else {})) for place, day in enumerate(days)]
+    assert judge(answer(rows), THROUGH).refused["session"].to_list() == [days[4]]
+
+
+@pytest.mark.parametrize("place", [0, 11])
+def test_at_an_end_only_the_impossible_is_refused(
+    days: Days, row: Row, answer: MakeAnswer, place: int
+) -> None:
+    for factor, refused in ((100.0, [days[place]]), (0.01, [days[place]]), (0.17, []), (6.0, [])):
+        prices = closes({place: factor}, len(days))
+        judged = judge(answer([row(day, price) for day, price in zip(days, prices, strict=True)]), THROUGH)
+        assert judged.refused["session"].to_list() == refused
+
+
+@pytest.mark.parametrize("factor", [0.17, 1.66, 0.01, 100.0])  # -83 % was true once
+@pytest.mark.parametrize("place", [4, 10])
+def test_a_move_that_stays_is_accepted(
+    days: Days, row: Row, answer: MakeAnswer, factor: float, place: int
+) -> None:
+    prices = closes(dict.fromkeys(range(place, len(days)), factor), len(days))
+    rows = [row(day, price) for day, price in zip(days, prices, strict=True)]
+    assert judge(answer(rows), THROUGH).refused.is_empty()
+
+
+def test_two_rows_cannot_accuse_each_other(days: Days, row: Row, answer: MakeAnswer) -> None:
+    assert judge(answer([row(days[0], 1.0), row(days[1], 100.0)]), THROUGH).refused.is_empty()
+
+
+def test_quarantine_keeps_every_refused_row_once(days: Days, row: Row, answer: MakeAnswer) -> None:
+    rows = [row(None, 1.0), row(None, 2.0), row(days[0], close=None)]
+    refused = judge(answer(rows), THROUGH).refused
+    first = quarantined(pl.DataFrame(schema=QUARANTINE_SCHEMA), refused, "files", NOW)
+    assert dict(first.schema) == QUARANTINE_SCHEMA
+    assert first["reason"].to_list() == ["session_missing", "session_missing #2", "price_missing"]
+    again = quarantined(first, refused, "files", NOW + dt.timedelta(days=1))
+    assert again.equals(first)  # the time of the first refusal stays
+    more = judge(answer([row(None, 0.5), *rows]), THROUGH).refused
+    assert quarantined(first, more, "files", NOW)["reason"].to_list() == [
+        "session_missing",
+        "session_missing #2",
+        "session_missing #3",
+        "price_missing",
+    ]
+
+
+def test_numbers_stay_beyond_nine(row: Row, answer: MakeAnswer) -> None:
+    refused = judge(answer([row(None, float(price)) for price in range(1, 13)]), THROUGH).refused
+    first = quarantined(pl.DataFrame(schema=QUARANTINE_SCHEMA), refused, "files", NOW)
+    assert quarantined(first, refused, "files", NOW).equals(first)

@@ -1,0 +1,51 @@
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from alpha_pipeline.errors import SettingError
+from alpha_pipeline.settings import load_settings
+
+
+def test_flags_beat_the_environment_which_beats_defaults() -> None:
+    environ = {"ALPHA_PROFILE": "standard", "ALPHA_SOURCE": "yahoo"}
+    settings = load_settings({"ALPHA_PROFILE": "full", "ALPHA_SOURCE": None}, environ)
+    assert (settings.profile.seeds, settings.source, settings.device) == (10, "yahoo", "auto")
+
+
+def test_defaults() -> None:
+    settings = load_settings({}, {})
+    assert (settings.source, settings.profile_name) == ("simulated", "quick")
+    assert settings.warehouse == Path("warehouse").resolve()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("ALPHA_SOURCE", "bloomberg", "simulated, files, yahoo"),
+        ("ALPHA_PROFILE", "fast", "quick, standard, full"),
+        ("ALPHA_NOW", "yesterday", "ISO time"),
+        ("ALPHA_THROUGH", "30.6.2025", "ISO date"),
+        ("ALPHA_SIMULATED_SEED", "seven", "a number"),
+    ],
+)
+def test_a_wrong_value_names_the_setting_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(SettingError, match=f"{name}='{value}'.*{allowed}"):
+        load_settings({}, {name: value})
+
+
+def test_the_clock_can_be_replayed() -> None:
+    settings = load_settings({}, {"ALPHA_NOW": "2025-06-30T17:00:00-04:00"})
+    assert settings.now() == dt.datetime(2025, 6, 30, 21, 0, tzinfo=dt.UTC)
+
+
+def test_a_child_process_gets_the_same_settings() -> None:
+    settings = load_settings(
+        {},
+        {
+            "ALPHA_NOW": "2025-06-30T21:00:00+00:00",
+            "ALPHA_SOURCE": "files",
+            "ALPHA_SOURCE_PATH": "/bars.parquet",
+        },
+    )
+    assert load_settings({}, settings.environment()) == settings

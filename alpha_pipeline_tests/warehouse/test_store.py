@@ -1,0 +1,89 @@
+import datetime as dt
+import multiprocessing
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from alpha_pipeline.errors import TableError
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline.warehouse.tables.signals import MAG7_VOTE
+from alpha_pipeline_tests.warehouse.conftest import NOW, bars
+
+
+@pytest.mark.parametrize("ticker", ["QQQ", "^VIX", "BRK-B", "005930.KS"])
+def test_what_is_written_is_read(warehouse: Warehouse, ticker: str) -> None:
+    assert warehouse.write(BARS, ticker, bars(ticker))
+    assert warehouse.units(BARS) == [ticker]
+    assert warehouse.read(BARS, [ticker]).equals(BARS.conform(bars(ticker)))
+
+
+def test_the_same_rows_fetched_later_change_nothing(warehouse: Warehouse) -> None:
+    warehouse.write(BARS, "QQQ", bars())
+    before = warehouse.objects.get(warehouse.key(BARS, "QQQ"))
+    assert not warehouse.write(BARS, "QQQ", bars(now=NOW + dt.timedelta(days=1)))
+    assert warehouse.objects.get(warehouse.key(BARS, "QQQ")) == before
+
+
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        (bars().with_columns(close=pl.lit(-1.0)), "close"),
+        (bars().with_columns(close=pl.lit(float("nan"))), "close"),
+        (bars().with_columns(high=pl.lit(float("inf"))), "finite|inf"),
+        (bars().with_columns(close=pl.lit(150.0)), "low <= open, close <= high"),
+        (pl.concat([bars(), bars()]), "unique"),
+        (bars().drop("volume"), "missing columns volume"),
+        (bars("SPY"), "belong to another ticker"),
+        (bars().head(0), "empty frame never erases"),
+    ],
+)
+def test_a_bad_frame_is_refused_and_nothing_is_written(
+    warehouse: Warehouse, bad: pl.DataFrame, named: str
+) -> None:
+    warehouse.write(BARS, "QQQ", bars())
+    before = warehouse.objects.get(warehouse.key(BARS, "QQQ"))
+    with pytest.raises(TableError, match=named):
+        warehouse.write(BARS, "QQQ", bad)
+    assert warehouse.objects.get(warehouse.key(BARS, "QQQ")) == before
+
+
+def test_upsert_replaces_by_key_and_keeps_the_rest(warehouse: Warehouse) -> None:
+    warehouse.write(BARS, "QQQ", bars(days=5))
+    assert warehouse.upsert(BARS, "QQQ", bars(days=7, close=50.0).tail(3))
+    assert warehouse.read(BARS)["close"].to_list() == [100.0] * 4 + [50.0] * 3
+    assert not warehouse.upsert(BARS, "QQQ", bars(days=7, close=50.0).tail(3))
+
+
+def votes(sessions: list[dt.date], n_bull: int) -> pl.DataFrame:
+    return pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_columns(
+        n_bull=pl.lit(n_bull), n_voting=pl.lit(7), signal=pl.lit("neutral"), missing=pl.lit("")
+    )
+
+
+def test_replacing_sessions_drops_their_old_rows_and_spares_the_others(warehouse: Warehouse) -> None:
+    days = [dt.date(2023, 12, 29), dt.date(2024, 1, 2), dt.date(2024, 1, 3)]
+    warehouse.replace_sessions(MAG7_VOTE, days, votes(days, 1))
+    warehouse.replace_sessions(MAG7_VOTE, days[:2], votes(days[:1], 2))
+    assert warehouse.units(MAG7_VOTE) == ["2023", "2024"]
+    assert warehouse.read(MAG7_VOTE).select("session", "n_bull").rows() == [(days[0], 2), (days[2], 1)]
+
+
+def test_made_from_the_same_inputs_is_current(warehouse: Warehouse) -> None:
+    warehouse.write(BARS, "QQQ", bars(), inputs="a")
+    assert warehouse.is_current(BARS, "QQQ", "a")
+    assert not warehouse.write(BARS, "QQQ", bars(), inputs="b")
+    assert warehouse.is_current(BARS, "QQQ", "b")
+    assert not warehouse.is_current(BARS, "SPY", "b")
+
+
+def _add_one_day(root: Path, day: int) -> None:
+    Warehouse(root).upsert(BARS, "QQQ", bars(days=40).slice(day, 1))
+
+
+def test_concurrent_writers_of_one_object_lose_nothing(warehouse: Warehouse) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        pool.starmap(_add_one_day, [(warehouse.root, day) for day in range(40)])
+    assert warehouse.height(BARS, "QQQ") == 40
