@@ -59,13 +59,9 @@ WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Folder
 SourceOption = Annotated[str | None, typer.Option("--source", help="simulated, files or yahoo.")]
 PathOption = Annotated[str | None, typer.Option("--path", help="File or folder of the files source.")]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="quick, standard or full.")]
-TickersOption = Annotated[
-    str | None, typer.Option("--tickers", help="Comma-separated; default: all followed.")
-]
+TickersOption = Annotated[str | None, typer.Option("--tickers", help="Comma-separated; default: all followed.")]
 ThroughOption = Annotated[str | None, typer.Option("--through", help="Last session to use, ISO date.")]
-ExperimentsOption = Annotated[
-    str | None, typer.Option("--experiments", help="Comma-separated; default: all.")
-]
+ExperimentsOption = Annotated[str | None, typer.Option("--experiments", help="Comma-separated; default: all.")]
 
 
 @app.command()
@@ -116,9 +112,7 @@ def train(
 def sql(
     query: Annotated[str, typer.Argument(help='DuckDB SQL, for example "from signals.qqq_position".')],
     output_format: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="File to write; standard output when not given.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output when not given.")] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Query the warehouse; every table of the design is a view."""
@@ -181,9 +175,7 @@ def list_tickers(warehouse: WarehouseOption = None) -> None:
     for ticker in followed(held):
         row = coverage.get(ticker)
         cells = (
-            [str(row[name] or "-") for name in ("first_session", "last_session", "n_sessions", "status")]
-            if row
-            else []
+            [str(row[name] or "-") for name in ("first_session", "last_session", "n_sessions", "status")] if row else []
         )
         table.add_row(ticker, *(cells or ["-", "-", "-", "no bars yet"]))
     console.print(table)

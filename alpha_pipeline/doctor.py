@@ -46,9 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _machine() -> Finding:
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU only"
-    return Finding(
-        "machine", True, f"Python {platform.python_version()}, torch {torch.__version__}, {device}"
-    )
+    return Finding("machine", True, f"Python {platform.python_version()}, torch {torch.__version__}, {device}")
 
 
 def _disk(settings: Settings) -> Finding:
@@ -69,27 +67,17 @@ def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:
     if market is None:
         return [Finding("warehouse", True, f"{warehouse.root} is empty; `alpha run` fills it")]
     same = market.kind == settings.source
-    fix = (
-        ""
-        if same
-        else f"; the source is set to {settings.source}: use --warehouse or ALPHA_SOURCE={market.kind}"
-    )
+    fix = "" if same else f"; the source is set to {settings.source}: use --warehouse or ALPHA_SOURCE={market.kind}"
     findings = [Finding("market", same, f"{warehouse.root} holds {market.market}{fix}")]
     views_ok = views.publish(warehouse, TABLES)
-    held = (
-        "up to date" if views_ok else "open in another program; `alpha sql` and every run work all the same"
-    )
+    held = "up to date" if views_ok else "open in another program; `alpha sql` and every run work all the same"
     findings.append(Finding("alpha.duckdb", True, held))
     coverage = warehouse.read(COVERAGE)
     status = dict(coverage.select("ticker", "status").iter_rows())
     last = calendar.last_closed(settings.now())
     lacking = [ticker for ticker in CORE if status.get(ticker) != "complete"]
     detail = "all complete" if not lacking else "; ".join(f"{t}: {status.get(t, 'no bars')}" for t in lacking)
-    fix = (
-        ""
-        if not lacking
-        else f'. `alpha sql "from raw.coverage"` tells more; the last closed session is {last}'
-    )
+    fix = "" if not lacking else f'. `alpha sql "from raw.coverage"` tells more; the last closed session is {last}'
     findings.append(Finding("core tickers", not lacking, detail + fix))
     refused = warehouse.read(QUARANTINE).height
     tail = '; `alpha sql "from raw.quarantine"` shows them' if refused else ""

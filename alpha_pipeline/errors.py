@@ -35,9 +35,7 @@ class UnknownTickerError(AlphaError):
     def __init__(self, ticker: str, source: str, detail: str = "") -> None:
         self.ticker = ticker
         tail = f" ({detail})" if detail else ""
-        super().__init__(
-            f"{source} has no ticker {ticker!r}{tail}. Check the spelling (Yahoo's names: BRK-B, ^VIX)."
-        )
+        super().__init__(f"{source} has no ticker {ticker!r}{tail}. Check the spelling (Yahoo's names: BRK-B, ^VIX).")
 
 
 class SourceError(AlphaError):

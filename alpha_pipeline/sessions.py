@@ -48,9 +48,7 @@ def position(session: dt.date) -> int:
     try:
         return _positions()[session]
     except KeyError:
-        raise NotEnoughDataError(
-            f"{session} is no XNYS session between {CALENDAR_FIRST} and {CALENDAR_LAST}"
-        ) from None
+        raise NotEnoughDataError(f"{session} is no XNYS session between {CALENDAR_FIRST} and {CALENDAR_LAST}") from None
 
 
 def offset(session: dt.date, count: int) -> dt.date:

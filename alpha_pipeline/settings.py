@@ -107,9 +107,7 @@ def load_settings(
     Raises:
         SettingError: a value that the setting cannot take.
     """
-    values = {
-        k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith("ALPHA_") and v
-    }
+    values = {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith("ALPHA_") and v}
     values |= {k: v for k, v in (overrides or {}).items() if v is not None}
     source_path = values.get("ALPHA_SOURCE_PATH")
     return Settings(

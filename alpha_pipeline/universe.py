@@ -40,7 +40,5 @@ def checked(ticker: str) -> str:
     if not name:
         raise TickerNameError(ticker, "it is empty")
     if not _NAME.fullmatch(name):
-        raise TickerNameError(
-            ticker, "use letters, digits, '-', '.', '=' and a leading '^', 16 characters at most"
-        )
+        raise TickerNameError(ticker, "use letters, digits, '-', '.', '=' and a leading '^', 16 characters at most")
     return re.sub(r"\.([A-Z])$", r"-\1", name)

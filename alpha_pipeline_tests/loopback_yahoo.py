@@ -112,9 +112,7 @@ class LoopbackYahoo:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def url(self) -> str:
@@ -157,9 +155,7 @@ class LoopbackYahoo:
                 fault.times -= 1
                 return fault.status, fault.body
             if ticker not in self.listings:
-                return HTTPStatus.NOT_FOUND, _chart_error(
-                    "Not Found", "No data found, symbol may be delisted"
-                )
+                return HTTPStatus.NOT_FOUND, _chart_error("Not Found", "No data found, symbol may be delisted")
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             return HTTPStatus.OK, json.dumps(_chart(ticker, self.listings[ticker], query, self.now))
 
@@ -230,9 +226,7 @@ def _row(listing: Listing, session: dt.date, now: dt.datetime) -> dict[str, Any]
 
 def _later_splits(listing: Listing, session: dt.date, now: dt.datetime) -> float:
     """New shares for one of that session, by the splits known now."""
-    return math.prod(
-        r for day, r in listing.splits.items() if session < day and sessions.open_time(day) <= now
-    )
+    return math.prod(r for day, r in listing.splits.items() if session < day and sessions.open_time(day) <= now)
 
 
 def _later_dividends(listing: Listing, session: dt.date, now: dt.datetime) -> float:

@@ -51,11 +51,7 @@ def imports() -> Iterator[tuple[Path, str, str]]:
 
 
 def test_every_room_stands_on_a_floor() -> None:
-    rooms = {
-        p.name.removesuffix(".py")
-        for p in PACKAGE.iterdir()
-        if p.suffix == ".py" or (p / "__init__.py").exists()
-    }
+    rooms = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
     assert rooms - {"__init__"} == set(FLOOR_OF)
 
 

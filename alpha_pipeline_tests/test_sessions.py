@@ -43,6 +43,4 @@ def test_a_half_day_closes_at_one() -> None:
 def test_the_week_of_good_friday_ends_on_thursday() -> None:
     assert sessions.is_last_of_week(dt.date(2024, 3, 28))
     assert not sessions.is_last_of_week(dt.date(2024, 3, 27))
-    assert sessions.is_last_of_week(
-        dt.date(2020, 12, 31)
-    )  # the ISO year ends elsewhere than the calendar year
+    assert sessions.is_last_of_week(dt.date(2020, 12, 31))  # the ISO year ends elsewhere than the calendar year

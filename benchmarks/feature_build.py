@@ -50,9 +50,7 @@ def load(path: str | None) -> pl.DataFrame:
     if path is None:
         return random_panel()
     bars = pl.read_parquet(Path(path))
-    return (
-        bars.rename({"date": "session"} if "date" in bars.columns else {}).sort("ticker", "session").rechunk()
-    )
+    return bars.rename({"date": "session"} if "date" in bars.columns else {}).sort("ticker", "session").rechunk()
 
 
 def in_pandas(bars: pd.DataFrame) -> pd.DataFrame:

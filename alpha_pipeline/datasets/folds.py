@@ -1,15 +1,16 @@
 """Walk-forward folds, and what a model of a fold may learn from.
 
-An expanding window with calendar-anchored boundaries: where the data end changes no boundary, so cutting the data
-after a session t changes neither the folds before t nor what their models saw.
+An expanding window with calendar-anchored boundaries: where the data end changes no boundary, so cutting the
+data after a session t changes neither the folds before t nor what their models saw.
 
 Sources: purging and embargo after Lopez de Prado, *Advances in Financial Machine Learning*, 2018, chapter 7.
 A label is bound by when it is *known* (`known_at`), not by its session plus its horizon.
 """
 
-from dataclasses import dataclass
 import datetime as dt
 import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,7 +28,8 @@ class Fold:
     Attributes:
         index: place in the sequence, from 0.
         first_session: the first session forecast.
-        end_session: the first session of the next fold (exclusive), a boundary of the calendar and not of the data.
+        end_session: the first session of the next fold (exclusive), a boundary of the calendar and not of the
+            data.
     """
 
     index: int
@@ -41,7 +43,8 @@ class SliceRule:
 
     Attributes:
         validation_sessions: the last labels, kept from training for early stopping, thresholds and penalties.
-        embargo_sessions: sessions between the last training label's `known_at` and the first validation session.
+        embargo_sessions: sessions between the last training label's `known_at` and the first validation
+            session.
         minimum_training: fewest training samples; a ticker starts at its first fold that has them.
     """
 
@@ -121,7 +124,7 @@ def walk_forward_folds(
     starts = [first]
     while starts[-1] <= last:
         starts.append(_next_period(starts[-1], retrain_months))
-    return tuple(Fold(index, *bounds) for index, bounds in enumerate(zip(starts, starts[1:], strict=False)))
+    return tuple(Fold(index, *bounds) for index, bounds in enumerate(pairwise(starts)))
 
 
 def _next_period(day: dt.date, months: int) -> dt.date:
@@ -133,9 +136,9 @@ def _next_period(day: dt.date, months: int) -> dt.date:
 def training_data(samples: Samples, fold: Fold, rule: SliceRule) -> TrainingData:
     """Cut what a model of this fold may learn from.
 
-    A row is used when its window is whole, past the warm-up, and its label at every horizon is known before the
-    fold's first session. The last `validation_sessions` of these are for validation; training keeps those whose
-    label is known, plus the embargo, before the first validation session.
+    A row is used when its window is whole, past the warm-up, and its label at every horizon is known before
+    the fold's first session. The last `validation_sessions` of these are for validation; training keeps those
+    whose label is known, plus the embargo, before the first validation session.
 
     Raises:
         NotEnoughDataError: fewer than `minimum_training` samples are left for training.
@@ -149,8 +152,8 @@ def training_data(samples: Samples, fold: Fold, rule: SliceRule) -> TrainingData
     train = usable[known[usable] + rule.embargo_sessions < first_validation]
     if len(train) < rule.minimum_training:
         raise NotEnoughDataError(
-            f"{samples.ticker}: fold {fold.index} (from {fold.first_session}) has {len(train)} training samples, "
-            f"{rule.minimum_training} are needed"
+            f"{samples.ticker}: fold {fold.index} (from {fold.first_session}) has {len(train)} training "
+            f"samples, {rule.minimum_training} are needed"
         )
     end = int(validation[-1]) + 1
     used = np.zeros(end, dtype=bool)

@@ -4,9 +4,9 @@ A window is the `window` consecutive rows that end at a session t; nothing after
 stored: they are views of the inputs, taken where they are used.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,8 @@ class Samples:
         sessions: the session of each row, length n.
         positions: their places in the XNYS calendar, (n,).
         inputs: float32 (n, F); NaN where a feature is not known.
-        targets: forward log returns (n, H): open to open, or close to close for an index. NaN where not yet known.
+        targets: forward log returns (n, H): open to open, or close to close for an index. NaN where not yet
+            known.
         known_at: calendar position from which each label is known, (n, H); `NEVER` where not yet known.
         vol: trailing volatility per session known at the row's close, log return, (n,). NaN in the warm-up.
         horizons: the H horizons, in sessions.
@@ -61,7 +62,7 @@ class Samples:
 
     @property
     def unit(self) -> FloatArray:
-        """The scale of each target, (n, H): volatility times the root of the horizon, as for a random walk."""
+        """The scale of each target, (n, H): volatility times the root of the horizon, as a random walk's."""
         unit: FloatArray = self.vol[:, None] * np.sqrt(np.array(self.horizons, dtype=np.float64))
         return unit
 
@@ -90,7 +91,7 @@ def build_samples(
         raise NotEnoughDataError(f"{ticker}: no bars, so {experiment.name} has nothing to learn from")
     days = tuple(own["session"].to_list())
     if isinstance(experiment.inputs, FeatureInputs):
-        frame = _joined_features(ticker, experiment, features, own.select("session"))
+        frame = _joined_features(ticker, experiment.inputs.sets, features, own.select("session"))
         columns, inputs = tuple(frame.columns), frame.to_numpy()
     else:
         columns, inputs = RAW_BAR_COLUMNS, _raw_bars(own)
@@ -114,8 +115,9 @@ def build_samples(
 def trailing_vol(adj_close: FloatArray) -> FloatArray:
     """Exponentially weighted volatility per session, (n,), known at each close.
 
-    The RiskMetrics recursion ``v_t = decay v_{t-1} + (1 - decay) r_t^2`` on close-to-close log returns, started
-    from the mean of the first `VOL_LOOK_BACK` squares; NaN before. Sequential, so later bars change no bit.
+    The RiskMetrics recursion ``v_t = decay v_{t-1} + (1 - decay) r_t^2`` on close-to-close log returns,
+    started from the mean of the first `VOL_LOOK_BACK` squares; NaN before. Sequential, so later bars change
+    no bit.
 
     Source: J.P. Morgan/Reuters, RiskMetrics Technical Document, 4th ed., 1996, section 5.2.
     """
@@ -132,16 +134,13 @@ def trailing_vol(adj_close: FloatArray) -> FloatArray:
 
 
 def _joined_features(
-    ticker: str, experiment: SampleRequest, features: Mapping[str, pl.DataFrame], rows: pl.DataFrame
+    ticker: str, sets: Sequence[str], features: Mapping[str, pl.DataFrame], rows: pl.DataFrame
 ) -> pl.DataFrame:
     """The asked sets side by side, one row per bar, columns named ``set.column``."""
-    assert isinstance(experiment.inputs, FeatureInputs)  # noqa: S101 - narrows the type for the reader and mypy
     joined = rows
-    for name in experiment.inputs.sets:
+    for name in sets:
         if name not in features:
-            raise NotEnoughDataError(
-                f"{ticker}: {experiment.name} needs the feature set {name}, which was not given"
-            )
+            raise NotEnoughDataError(f"{ticker}: the feature set {name} is needed, and was not given")
         own = features[name].filter(pl.col("ticker") == ticker).drop("ticker")
         renamed = own.rename({column: f"{name}.{column}" for column in own.columns if column != "session"})
         joined = joined.join(renamed, on="session", how="left", maintain_order="left")
@@ -168,9 +167,7 @@ def _labels(
     for column, horizon in enumerate(horizons):
         rows = own.filter(pl.col("horizon") == horizon)
         if rows.is_empty() and not own.is_empty():
-            raise NotEnoughDataError(
-                f"{ticker}: {experiment.name} needs targets at horizon {horizon}, none is held"
-            )
+            raise NotEnoughDataError(f"{ticker}: {experiment.name} needs targets at horizon {horizon}, none is held")
         for day, label, known in rows.select("session", value, "known_at").iter_rows():
             if day in row_of and label is not None:
                 labels[row_of[day], column] = label

@@ -48,13 +48,10 @@ def _on_calendar(bars: pl.DataFrame) -> pl.DataFrame:
     if placed["place"].null_count():
         stray = placed.filter(pl.col("place").is_null()).select("ticker", "session").row(0)
         raise NotEnoughDataError(
-            f"{stray[0]} has a bar on {stray[1]}, which is no XNYS session "
-            f"between {CALENDAR_FIRST} and {CALENDAR_LAST}"
+            f"{stray[0]} has a bar on {stray[1]}, which is no XNYS session between {CALENDAR_FIRST} and {CALENDAR_LAST}"
         )
     place = pl.col("place")
-    every = placed.group_by("ticker").agg(
-        pl.int_range(place.min(), place.max() + 1, dtype=pl.UInt32).alias("place")
-    )
+    every = placed.group_by("ticker").agg(pl.int_range(place.min(), place.max() + 1, dtype=pl.UInt32).alias("place"))
     return (
         every.explode("place")
         .join(sessions, on="place", how="left")

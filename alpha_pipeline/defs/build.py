@@ -9,6 +9,7 @@ from alpha_pipeline.defs.assets import features, forecasts, raw, results, signal
 from alpha_pipeline.defs.checks import CHECKS
 from alpha_pipeline.defs.resources import AlphaResource
 
+
 def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
     """The definitions of the whole graph.
 

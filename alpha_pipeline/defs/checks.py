@@ -22,9 +22,7 @@ _WARN = dg.AssetCheckSeverity.WARN
 
 
 def _schema_check(table: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=table.asset_key, name="schema", description="Every held row fits the table's schema."
-    )
+    @dg.asset_check(asset=table.asset_key, name="schema", description="Every held row fits the table's schema.")
     def schema(alpha: AlphaResource) -> dg.AssetCheckResult:
         warehouse = alpha.warehouse()
         wrong: list[str] = []
@@ -36,16 +34,12 @@ def _schema_check(table: Table) -> dg.AssetChecksDefinition:
                 table.validate(held, unit)
             except TableError as error:
                 wrong.append(str(error))
-        return dg.AssetCheckResult(
-            passed=not wrong, metadata={"rows": rows, "wrong": "; ".join(wrong) or "-"}
-        )
+        return dg.AssetCheckResult(passed=not wrong, metadata={"rows": rows, "wrong": "; ".join(wrong) or "-"})
 
     return schema
 
 
-@dg.asset_check(
-    asset=BARS.asset_key, description="No followed ticker misses a session between its first and last."
-)
+@dg.asset_check(asset=BARS.asset_key, description="No followed ticker misses a session between its first and last.")
 def complete(alpha: AlphaResource) -> dg.AssetCheckResult:
     """Names each ticker with gaps and the missing sessions."""
     coverage = _of_interest(alpha.warehouse())
@@ -72,14 +66,10 @@ def fresh(alpha: AlphaResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(
-    asset=DAILY.asset_key, description="Every forecast was made by a model whose labels were known before."
-)
+@dg.asset_check(asset=DAILY.asset_key, description="Every forecast was made by a model whose labels were known before.")
 def no_look_ahead(alpha: AlphaResource) -> dg.AssetCheckResult:
     """A label of session t at horizon h is known at t+1+h; that must lie before the session forecast."""
-    forecasts = alpha.warehouse().read(
-        DAILY, columns=["session", "horizon", "trained_through", "model", "ticker"]
-    )
+    forecasts = alpha.warehouse().read(DAILY, columns=["session", "horizon", "trained_through", "model", "ticker"])
     place = {day: number for number, day in enumerate(calendar.all_sessions())}
     known = pl.col("trained_through").replace_strict(place, return_dtype=pl.Int64) + 1 + pl.col("horizon")
     early = forecasts.filter(known >= pl.col("session").replace_strict(place, return_dtype=pl.Int64))

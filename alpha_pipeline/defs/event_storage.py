@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log import SqliteEventLogStorage, SqlEventLogStorageTable
+from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 
 # SQLite takes 32,766 variables a statement; an event has 7.
@@ -46,6 +46,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             ids = list(connection.execute(insert.returning(SqlEventLogStorageTable.c.id)).scalars())
         self.store_asset_event_tags(together, ids)
         # The asset's own row shows its last event only.
-        last = {event.get_dagster_event().asset_key: (event, number) for event, number in zip(together, ids, strict=True)}
+        last = {
+            event.get_dagster_event().asset_key: (event, number) for event, number in zip(together, ids, strict=True)
+        }
         for event, number in last.values():
             self.store_asset_event(event, number)

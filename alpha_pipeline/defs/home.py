@@ -21,9 +21,7 @@ def prepare_home(settings: Settings) -> Path:
     """
     template = CHECKOUT / "dagster.yaml"
     if not template.exists():
-        raise AlphaError(
-            f"{template} is missing: restore it from the repository, it holds the instance's settings."
-        )
+        raise AlphaError(f"{template} is missing: restore it from the repository, it holds the instance's settings.")
     home = settings.warehouse / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists() or (home / "dagster.yaml").read_bytes() != template.read_bytes():

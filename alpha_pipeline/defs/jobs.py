@@ -4,34 +4,52 @@ import dagster as dg
 
 from alpha_pipeline.defs.partitions import SESSIONS, TICKERS
 
+
+def _tables(*groups: str) -> dg.AssetSelection:
+    """The assets of some layers. Checks look at whole tables: once a day, not once a partition."""
+    return dg.AssetSelection.groups(*groups).without_checks()
+
+
 REFRESH_BARS = dg.define_asset_job(
     "refresh_bars",
-    selection=dg.AssetSelection.groups("raw"),
+    selection=_tables("raw"),
     partitions_def=TICKERS,
     description="Fetch, judge and store the bars of the tickers named.",
 )
+PREPARE = dg.define_asset_job(
+    "prepare",
+    selection=_tables("features", "targets"),
+    partitions_def=TICKERS,
+    description="Features and targets of the tickers named.",
+)
 FORECAST = dg.define_asset_job(
     "forecast",
-    selection=dg.AssetSelection.groups("features", "targets", "models", "forecasts"),
+    selection=_tables("features", "targets", "models", "forecasts"),
     partitions_def=TICKERS,
     description="Features, targets, what is missing of the models, and forecasts of the tickers named.",
 )
 TRAIN = dg.define_asset_job(
     "train",
-    selection=dg.AssetSelection.groups("models"),
+    selection=_tables("models"),
     partitions_def=TICKERS,
     description="Train what is missing and nothing else.",
 )
+PREDICT = dg.define_asset_job(
+    "predict",
+    selection=_tables("forecasts"),
+    partitions_def=TICKERS,
+    description="Forecasts of the tickers named, by the models already trained.",
+)
 SIGNALS = dg.define_asset_job(
     "daily_signals",
-    selection=dg.AssetSelection.groups("signals"),
+    selection=_tables("signals"),
     partitions_def=SESSIONS,
     description="The vote, the rotation, the regime and the QQQ position of the sessions named.",
 )
 RESULTS = dg.define_asset_job(
     "results",
-    selection=dg.AssetSelection.groups("portfolio", "evaluation"),
-    description="The ledger of every strategy and the scores of every model.",
+    selection=_tables("portfolio", "evaluation") | dg.AssetSelection.all_asset_checks(),
+    description="The ledger of every strategy, the scores of every model, and every check.",
 )
 
-ALL = [REFRESH_BARS, FORECAST, TRAIN, SIGNALS, RESULTS]
+ALL = [REFRESH_BARS, PREPARE, TRAIN, PREDICT, FORECAST, SIGNALS, RESULTS]

@@ -21,7 +21,7 @@ def _weekday_holidays() -> list[dt.datetime]:
     days = (calendar.CALENDAR_LAST - FIRST_SESSION).days
     every = (FIRST_SESSION + dt.timedelta(days=i) for i in range(days + 1))
     shut = (day for day in every if day.weekday() < 5 and not calendar.is_session(day))
-    return [dt.datetime.combine(day, dt.time()) for day in shut]  # noqa: DTZ001  dagster applies its own time zone
+    return [dt.datetime.combine(day, dt.time()) for day in shut]
 
 
 # end_offset=1 makes a session available on its own evening; the signal assets refuse one that has not closed.

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import dagster as dg
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.assets.forecasts import experiments
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
-from alpha_pipeline.defs.partitions import SESSIONS, blocks, range_tags, sync_tickers
+from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.settings import Settings
@@ -18,7 +19,7 @@ from alpha_pipeline.steps.progress import Progress, report
 from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tickers import added, followed
+from alpha_pipeline.warehouse.tickers import added
 
 # The step's own log goes to the instance; the console belongs to the progress bars.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -26,11 +27,19 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Stage:
-    """One Dagster run of the day: which assets, for which partitions."""
+    """One Dagster run of the day.
+
+    Attributes:
+        title: shown beside the progress.
+        job: which job.
+        tags: the partition range, if the job has partitions.
+        assets: which of the job's assets; all when None.
+    """
 
     title: str
-    selection: dg.AssetSelection
+    job: str
     tags: dict[str, str]
+    assets: tuple[dg.AssetKey, ...] | None = None
 
 
 class Runner:
@@ -61,7 +70,7 @@ class Runner:
         self.ingest(tickers)
         self.train(tickers, chosen)
         self.signals()
-        self._run(Stage("ledger and scores", dg.AssetSelection.groups("portfolio", "evaluation"), {}))
+        self._run(Stage("ledger, scores and checks", jobs.RESULTS.name, {}))
 
     def ingest(self, tickers: Sequence[str] | None) -> None:
         """Refresh bars; a ticker that fails is noted in `problems` and the others go on."""
@@ -69,7 +78,7 @@ class Runner:
         registered = sync_tickers(self.instance, self.warehouse)
         wanted = list(tickers) if tickers is not None else self._offered(registered)
         for first, last in blocks(registered, wanted):
-            self._run(Stage("bars", dg.AssetSelection.groups("raw"), range_tags(first, last)), tolerant=True)
+            self._run(Stage("bars", jobs.REFRESH_BARS.name, range_tags(first, last)), tolerant=True)
         if not self.warehouse.units(BARS):
             raise AlphaError("No bars were ingested. " + " ".join(self.problems))
 
@@ -78,13 +87,7 @@ class Runner:
         registered = sync_tickers(self.instance, self.warehouse)
         held = set(self.warehouse.units(BARS)) & set(tickers if tickers is not None else registered)
         for first, last in blocks(registered, [t for t in registered if t in held]):
-            self._run(
-                Stage(
-                    "features and targets",
-                    dg.AssetSelection.groups("features", "targets"),
-                    range_tags(first, last),
-                )
-            )
+            self._run(Stage("features and targets", jobs.PREPARE.name, range_tags(first, last)))
         extra = set(added(self.warehouse)) | set(tickers or ())
         for name, experiment in experiments().items():
             if chosen is not None and name not in chosen:
@@ -93,12 +96,15 @@ class Runner:
             for first, last in blocks(registered, wanted):
                 self._run(
                     Stage(
-                        f"train {name}", dg.AssetSelection.assets(["models", name]), range_tags(first, last)
+                        f"train {name}",
+                        jobs.TRAIN.name,
+                        range_tags(first, last),
+                        (dg.AssetKey(["models", name]),),
                     )
                 )
         wanted = [t for t in registered if t in held and (t in CORE or t in extra)]
         for first, last in blocks(registered, wanted):
-            self._run(Stage("forecasts", dg.AssetSelection.groups("forecasts"), range_tags(first, last)))
+            self._run(Stage("forecasts", jobs.PREDICT.name, range_tags(first, last)))
 
     def signals(self) -> None:
         """The signals of every session whose forecasts are newer than its signals.
@@ -113,7 +119,7 @@ class Runner:
             )
         stale = stale_sessions(self.warehouse, calendar.between(FIRST_SESSION, last))
         for first, until in blocks([d.isoformat() for d in calendar.between(FIRST_SESSION, last)], stale):
-            self._run(Stage("signals", dg.AssetSelection.groups("signals"), range_tags(first, until)))
+            self._run(Stage("signals", jobs.SIGNALS.name, range_tags(first, until)))
 
     def _offered(self, registered: Sequence[str]) -> list[str]:
         """The followed tickers worth asking the source for: a holding that it does not list is no failure."""
@@ -124,9 +130,7 @@ class Runner:
     def _last_session(self) -> dt.date:
         bars = self.warehouse.read(BARS, CORE, columns=["session"])
         if bars.is_empty():
-            raise NotEnoughDataError(
-                f"None of the core tickers ({', '.join(CORE)}) has bars: no signal can be made."
-            )
+            raise NotEnoughDataError(f"None of the core tickers ({', '.join(CORE)}) has bars: no signal can be made.")
         newest = bars.get_column("session").max()
         assert isinstance(newest, dt.date)
         return newest
@@ -138,24 +142,20 @@ class Runner:
             AlphaError: a step failed, unless `tolerant`; then its message joins `problems`.
         """
         report(Progress(stage.title, 0, 0))
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        result = job.execute_in_process(
+        result = self.definitions.resolve_job_def(stage.job).execute_in_process(
             instance=self.instance,
             run_config=_QUIET,
             tags=stage.tags,
-            asset_selection=sorted(self._selected(stage.selection)),
+            asset_selection=stage.assets,
             raise_on_error=False,
         )
+        report(Progress(stage.title, 1, 1, "done" if result.success else "failed"))
         if result.success:
             return
         messages = [_message(event) for event in result.all_events if event.is_step_failure]
         if not tolerant:
             raise AlphaError(f"{stage.title}: {'; '.join(messages) or 'failed'}")
         self.problems.extend(messages)
-
-    def _selected(self, selection: dg.AssetSelection) -> list[dg.AssetKey]:
-        graph = self.definitions.resolve_asset_graph()
-        return list(selection.resolve(graph))
 
 
 def _message(event: dg.DagsterEvent) -> str:

@@ -44,9 +44,7 @@ def after_close(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> 
     )
 
 
-@dg.schedule(
-    name="weekly_training", cron_schedule="0 6 * * 6", execution_timezone="America/New_York", job=jobs.TRAIN
-)
+@dg.schedule(name="weekly_training", cron_schedule="0 6 * * 6", execution_timezone="America/New_York", job=jobs.TRAIN)
 def weekly_training(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
     """Train what is missing; a fold that exists is found done."""
     for first, last in forecast_blocks(context.instance, alpha.warehouse()):
@@ -72,9 +70,7 @@ def _forecast_requests(context: dg.RunStatusSensorContext, alpha: AlphaResource)
     request_job=jobs.FORECAST,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def forecast_after_refresh(
-    context: dg.RunStatusSensorContext, alpha: AlphaResource
-) -> Iterator[dg.RunRequest]:
+def forecast_after_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
     """Forecast once the bars of a scheduled session are in."""
     yield from _forecast_requests(context, alpha)
 
@@ -85,9 +81,7 @@ def forecast_after_refresh(
     request_job=jobs.FORECAST,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def forecast_after_partial_refresh(
-    context: dg.RunStatusSensorContext, alpha: AlphaResource
-) -> Iterator[dg.RunRequest]:
+def forecast_after_partial_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
     """Forecast with what succeeded: one bad ticker never stops the others."""
     yield from _forecast_requests(context, alpha)
 

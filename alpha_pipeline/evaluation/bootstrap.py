@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 N_RESAMPLES: Final = 1000
-MEAN_BLOCK: Final = (
-    20  # Sessions. A month outlasts the overlap of 5-session labels and most of a volatile spell.
-)
+MEAN_BLOCK: Final = 20  # Sessions. A month outlasts the overlap of 5-session labels and most of a volatile spell.
 LEVEL: Final = 0.95
 SEED: Final = 20160104
 
@@ -48,9 +46,7 @@ def resampled_counts(
     opens_block[:, 0] = True
     drawn = rng.integers(n_sessions, size=shape)
     step = np.arange(n_sessions)
-    opened_at = np.maximum.accumulate(
-        np.where(opens_block, step, 0), axis=1
-    )  # (R, S): where this block began
+    opened_at = np.maximum.accumulate(np.where(opens_block, step, 0), axis=1)  # (R, S): where this block began
     session = (np.take_along_axis(drawn, opened_at, axis=1) + step - opened_at) % n_sessions  # (R, S)
     row = np.arange(n_resamples)[:, None] * n_sessions
     counts = np.bincount((session + row).ravel(), minlength=n_resamples * n_sessions).reshape(shape)

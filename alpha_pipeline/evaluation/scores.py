@@ -239,7 +239,4 @@ def _intervals(sample: Sample, chosen: Sequence[Metric]) -> list[Interval]:
     totals = resampled_totals(sums)  # (R, K)
     edges = np.cumsum([part.columns.shape[1] for part in parts])[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return [
-            interval(part.statistic(own))
-            for part, own in zip(parts, np.split(totals, edges, axis=1), strict=True)
-        ]
+        return [interval(part.statistic(own)) for part, own in zip(parts, np.split(totals, edges, axis=1), strict=True)]

@@ -64,9 +64,7 @@ RELATIVE_FEATURES = (
         "Log return of the ticker minus the mean of the sectors over 20 sessions",
     ),
     Feature("sector_rank_20", 20, "Part of the sectors with a lower 20-session log return than the ticker"),
-    Feature(
-        "beta_60", 60, "Slope of daily log returns on those of QQQ, 60 sessions; null where QQQ stood still"
-    ),
+    Feature("beta_60", 60, "Slope of daily log returns on those of QQQ, 60 sessions; null where QQQ stood still"),
     Feature("correlation_60", 60, "Correlation of daily log returns with those of QQQ, 60 sessions"),
 )
 CALENDAR_FEATURES = (
@@ -131,9 +129,7 @@ def _joined(sessions: pl.DataFrame, *parts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _of(
-    context: pl.DataFrame, tickers: Sequence[str], features: Sequence[Feature], compute: Compute
-) -> pl.DataFrame:
+def _of(context: pl.DataFrame, tickers: Sequence[str], features: Sequence[Feature], compute: Compute) -> pl.DataFrame:
     """The features of some tickers of the context, each from its own bars."""
     return described(context.filter(pl.col("ticker").is_in(tickers)), features, compute)
 
@@ -208,9 +204,7 @@ def _between_sectors(returns: pl.DataFrame) -> pl.DataFrame:
     squares = [(column - mean) * (column - mean) for column in returns.get_columns()]
     cyclical = returns[CYCLICAL[0]] + returns[CYCLICAL[1]]
     defensive = returns[DEFENSIVE[0]] + returns[DEFENSIVE[1]]
-    return pl.DataFrame(
-        {"sector_dispersion_20": _mean(squares).sqrt(), "risk_appetite_20": (cyclical - defensive) / 2}
-    )
+    return pl.DataFrame({"sector_dispersion_20": _mean(squares).sqrt(), "risk_appetite_20": (cyclical - defensive) / 2})
 
 
 def _mean(columns: Sequence[pl.Series]) -> pl.Series:

@@ -63,8 +63,7 @@ class Panel:
         before = self.row < begin
         columns = {name: column.set(before, None) for name, (column, _) in averages.items()}
         smooth = [
-            pl.col(name).ewm_mean(alpha=alpha, adjust=False).over("number")
-            for name, (_, alpha) in averages.items()
+            pl.col(name).ewm_mean(alpha=alpha, adjust=False).over("number") for name, (_, alpha) in averages.items()
         ]
         return pl.DataFrame({"number": self.ticker_number, **columns}).select(smooth).to_dict()
 
@@ -93,9 +92,7 @@ def described(bars: pl.DataFrame, features: Sequence[Feature], compute: Compute)
     """
     trusted = bars.filter(usable())
     if trusted.is_empty():
-        return bars.select(
-            *KEY, *(pl.lit(None, dtype=pl.Float64).alias(feature.name) for feature in features)
-        )
+        return bars.select(*KEY, *(pl.lit(None, dtype=pl.Float64).alias(feature.name) for feature in features))
     volume = pl.col("volume").cast(pl.Float64).fill_null(float("nan"))
     blocks = list(_blocks(adjusted(trusted).with_columns(volume).rechunk()))
     if len(blocks) == 1:
@@ -135,9 +132,7 @@ def _blocks(bars: pl.DataFrame) -> Iterator[Panel]:
         begin = starts[first]
         if end - begin >= BLOCK_ROWS or end == bars.height:
             frame = bars.slice(begin, end - begin)
-            yield Panel(
-                _without_index_volume(frame, names[first : i + 1]), [s - begin for s in starts[first : i + 1]]
-            )
+            yield Panel(_without_index_volume(frame, names[first : i + 1]), [s - begin for s in starts[first : i + 1]])
             first = i + 1
 
 
@@ -146,6 +141,4 @@ def _without_index_volume(bars: pl.DataFrame, tickers: pl.Series) -> pl.DataFram
     indices = [name for name in tickers if is_index(name)]
     if not indices:
         return bars
-    return bars.with_columns(
-        volume=pl.when(pl.col("ticker").is_in(indices)).then(0.0).otherwise(pl.col("volume"))
-    )
+    return bars.with_columns(volume=pl.when(pl.col("ticker").is_in(indices)).then(0.0).otherwise(pl.col("volume")))

@@ -53,18 +53,10 @@ PATTERNS = (
     Feature("lower_lows_5", 5, "Part of the last 5 sessions with a lower low"),
 )
 LEVELS = (
-    Feature(
-        "breakout_20_atr", 20, "Close minus the highest of the 20 sessions before, in average true ranges"
-    ),
-    Feature(
-        "breakout_55_atr", 55, "Close minus the highest of the 55 sessions before, in average true ranges"
-    ),
-    Feature(
-        "breakdown_20_atr", 20, "Close minus the lowest of the 20 sessions before, in average true ranges"
-    ),
-    Feature(
-        "breakdown_55_atr", 55, "Close minus the lowest of the 55 sessions before, in average true ranges"
-    ),
+    Feature("breakout_20_atr", 20, "Close minus the highest of the 20 sessions before, in average true ranges"),
+    Feature("breakout_55_atr", 55, "Close minus the highest of the 55 sessions before, in average true ranges"),
+    Feature("breakdown_20_atr", 20, "Close minus the lowest of the 20 sessions before, in average true ranges"),
+    Feature("breakdown_55_atr", 55, "Close minus the lowest of the 55 sessions before, in average true ranges"),
     Feature("to_high_20", 19, "Log of the close over the 20-session high"),
     Feature("to_high_60", 59, "Log of the close over the 60-session high"),
     Feature("to_high_252", 251, "Log of the close over the 252-session high"),

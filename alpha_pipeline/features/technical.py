@@ -27,9 +27,7 @@ from alpha_pipeline.features.windows import (
 RETURN_SESSIONS = (1, 2, 3, 5, 10, 20, 60, 120)
 SESSIONS_A_YEAR = 252
 
-RETURNS = tuple(
-    Feature(f"log_return_{n}", n, f"Log return of the close over {n} session(s)") for n in RETURN_SESSIONS
-)
+RETURNS = tuple(Feature(f"log_return_{n}", n, f"Log return of the close over {n} session(s)") for n in RETURN_SESSIONS)
 MOMENTUM = (
     Feature("roc_30", 30, "Rate of change: close over the close 30 sessions before, minus 1"),
     Feature("rsi_2", 40, "Relative strength index (Wilder), 0 to 100; 50 where nothing moved", 2),
@@ -150,8 +148,7 @@ def _strength(panel: Panel) -> dict[str, pl.Series]:
     )
     still = SAME * SAME * close
     return {
-        f"rsi_{n}": 100.0 * ratio(smooth[f"gain_{n}"], smooth[f"move_{n}"], otherwise=0.5, floor=still)
-        for n in lengths
+        f"rsi_{n}": 100.0 * ratio(smooth[f"gain_{n}"], smooth[f"move_{n}"], otherwise=0.5, floor=still) for n in lengths
     }
 
 

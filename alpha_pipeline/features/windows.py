@@ -170,8 +170,6 @@ def within(x: pl.Series, low: float, high: float) -> pl.Series:
     return x.set(x < low, low).set((x > high) & x.is_not_nan(), high)
 
 
-def ratio(
-    above: pl.Series, below: pl.Series, *, otherwise: float | None, floor: pl.Series | float = 0.0
-) -> pl.Series:
+def ratio(above: pl.Series, below: pl.Series, *, otherwise: float | None, floor: pl.Series | float = 0.0) -> pl.Series:
     """`above / below` where `below` exceeds `floor`, else `otherwise`, for when nothing moved."""
     return (above / below).set(~(below > floor), otherwise)

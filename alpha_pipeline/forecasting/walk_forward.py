@@ -54,7 +54,8 @@ def forecast(samples: Samples, experiment: Experiment, artifacts: Iterable[Artif
     """Forecast every session that a fold covers and whose window is whole, averaged over the fold's seeds.
 
     The expected return is the mean over seeds, and `forecast_vol` the standard deviation of their mixture;
-    probabilities are means over seeds. `prob_spike` and its threshold are null for all but ``^VIX`` and ``UVXY``.
+    probabilities are means over seeds. `prob_spike` and its threshold are null for all but ``^VIX`` and
+    ``UVXY``.
 
     Args:
         samples: one ticker's data.
@@ -78,9 +79,7 @@ def forecast(samples: Samples, experiment: Experiment, artifacts: Iterable[Artif
 
 def _forecast_fold(samples: Samples, experiment: Experiment, members: Sequence[Artifact]) -> pl.DataFrame:
     """One fold's rows, possibly none."""
-    first, end = (
-        sessions.position(day) for day in (members[0].card.first_session, members[0].card.end_session)
-    )
+    first, end = (sessions.position(day) for day in (members[0].card.first_session, members[0].card.end_session))
     rows = np.flatnonzero((samples.positions >= first) & (samples.positions < end))
     rows = rows[rows >= samples.first_usable]
     if not len(rows):
@@ -105,9 +104,7 @@ def _forecast_member(
         for number in np.unique(slots // BATCH):
             inside = slots // BATCH == number
             batch = np.zeros((BATCH, samples.window, inputs.shape[1]), dtype=np.float32)
-            batch[slots[inside] % BATCH] = views[rows[inside] - samples.window + 1 - oldest].transpose(
-                0, 2, 1
-            )
+            batch[slots[inside] % BATCH] = views[rows[inside] - samples.window + 1 - oldest].transpose(0, 2, 1)
             prediction = model(torch.from_numpy(batch))
             kept = torch.from_numpy(slots[inside] % BATCH)
             parts.append((_double(prediction.location[kept]), _double(prediction.log_scale[kept].exp())))
@@ -129,9 +126,7 @@ def _frame(
     deviation = np.stack([standard_deviation(one.scale, one.df) for one in made])
     spikes = samples.ticker in SPIKE_TICKERS
     mixture = np.sqrt((deviation**2).mean(axis=0) + location.var(axis=0))
-    thresholds = [
-        card.spike_thresholds for card in (member.card for member in members) if card.spike_thresholds
-    ]
+    thresholds = [card.spike_thresholds for card in (member.card for member in members) if card.spike_thresholds]
     horizons = len(samples.horizons)
     days = [samples.sessions[row] for row in rows]
     columns = {

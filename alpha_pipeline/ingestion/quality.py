@@ -88,9 +88,7 @@ def quarantined(held: pl.DataFrame, refused: pl.DataFrame, source: str, now: dt.
     fresh = refused.with_columns(source=pl.lit(source), fetched_at=pl.lit(now))
     fresh = fresh.select(pl.col(name).cast(dtype) for name, dtype in QUARANTINE_SCHEMA.items())
     # As text #10 comes before #2; the numbers given before must come out again.
-    held = held.sort(
-        pl.col("reason").str.extract(r" #(\d+)$").cast(pl.Int64), nulls_last=False, maintain_order=True
-    )
+    held = held.sort(pl.col("reason").str.extract(r" #(\d+)$").cast(pl.Int64), nulls_last=False, maintain_order=True)
     merged = pl.concat([held.select(*QUARANTINE_SCHEMA), fresh]).with_columns(rule)
     merged = merged.unique(["session", "rule", *VALUES], keep="first", maintain_order=True)
     number = pl.int_range(1, pl.len() + 1).over("session", "rule")

@@ -1,4 +1,4 @@
-"""What a model and its training can be told: one frozen value per architecture. Free of torch, so reading it is quick."""
+"""What a model and its training can be told: one frozen value per architecture, read without torch."""
 
 from typing import Annotated, Literal, Self
 
@@ -21,8 +21,8 @@ class HybridArchitecture(_Frozen):
     lstm_layers: int = Field(default=1, ge=1, le=4)
     encoder_layers: int = Field(default=1, ge=1, le=6)
     heads: int = Field(default=4, ge=1, description="Attention heads; divides width")
-    input_dropout: Rate = Field(default=0.1, description="Share of input values hidden in training")
-    head_dropout: Rate = Field(default=0.1)
+    input_dropout: Rate = Field(default=0.3, description="Share of inputs hidden in training, for a whole window")
+    head_dropout: Rate = Field(default=0.5, description="Share of features hidden from the head")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
@@ -43,7 +43,7 @@ class V17Architecture(_Frozen):
     width: int = Field(default=16, ge=2, le=512, description="Hidden units of the KAN")
     degree: int = Field(default=3, ge=1, le=12, description="Degree of the Chebyshev polynomials")
     revin: bool = Field(default=True, description="Normalise each window by its own statistics")
-    head_dropout: Rate = Field(default=0.1)
+    head_dropout: Rate = Field(default=0.5, description="Share of features hidden from the head")
 
     @property
     def standardises(self) -> bool:
@@ -56,7 +56,7 @@ class RidgeArchitecture(_Frozen):
 
     kind: Literal["ridge"]
     penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        default=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+        default=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
         min_length=1,
         description="Candidates, per training sample; the validation slice chooses",
     )
@@ -99,16 +99,12 @@ class TrainingSpec(_Frozen):
     minimum_samples: int = Field(default=500, ge=50, description="Fewest training samples of a fold")
     epochs: int = Field(default=20, ge=1, description="Most passes from scratch")
     warm_epochs: int = Field(default=8, ge=1, description="Most passes from the previous fold's weights")
-    patience: int = Field(
-        default=5, ge=1, description="Passes without a better validation loss before stopping"
-    )
+    patience: int = Field(default=5, ge=1, description="Passes without a better validation loss before stopping")
     batch_size: int = Field(default=256, ge=8)
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     gradient_clip: float = Field(default=1.0, gt=0)
-    averaging: Rate = Field(
-        default=0.98, description="Decay per step of the averaged weights; 0 averages none"
-    )
+    averaging: Rate = Field(default=0.98, description="Decay per step of the averaged weights; 0 averages none")
 
     @property
     def slice_rule(self) -> SliceRule:

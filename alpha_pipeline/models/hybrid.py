@@ -1,4 +1,4 @@
-"""The hybrid: an LSTM reads the window, a Transformer encoder attends over its states, a Student-t head forecasts."""
+"""The hybrid: an LSTM reads the window, a Transformer encoder attends over its states, a head forecasts."""
 
 from typing import cast
 
@@ -13,7 +13,10 @@ from alpha_pipeline.models.contract import Prediction, TrainedModel, WindowSet
 
 
 class Hybrid(TrainedModel):
-    """An embedding per session, an LSTM, encoder layers, and a head that also reads the last session's inputs.
+    """An embedding per session, an LSTM, encoder layers, and a Student-t head.
+
+    The head also reads the last session's inputs directly: what is plain in them need not pass through the
+    recurrence, whose weights take longer to find it.
 
     Args:
         architecture: the experiment's values.
@@ -24,7 +27,8 @@ class Hybrid(TrainedModel):
     def __init__(self, architecture: HybridArchitecture, inputs: int, horizons: int) -> None:
         super().__init__()
         width = architecture.width
-        # Whole features are hidden, for a whole window: hidden for one session only, a feature shows in the next.
+        # Whole features are hidden, for a whole window: hidden for one session only, a feature shows in the
+        # next.
         self.hide_features = nn.Dropout(architecture.input_dropout)
         self.embedding = nn.Linear(inputs, width)
         self.lstm = LSTM(width, width, architecture.lstm_layers)

@@ -14,10 +14,11 @@ SPIKE_LOG_RETURN: Final = math.log(1.1)
 SPIKE_TICKERS: Final = frozenset({"^VIX", "UVXY"})
 
 
-def prob_above(
-    threshold: FloatArray | float, location: FloatArray, scale: FloatArray, df: FloatArray
-) -> FloatArray:
-    """P(return > threshold), elementwise over (N, H); `df` is (H,). Threshold, location and scale share a unit."""
+def prob_above(threshold: FloatArray | float, location: FloatArray, scale: FloatArray, df: FloatArray) -> FloatArray:
+    """P(return > threshold), elementwise over (N, H); `df` is (H,).
+
+    Threshold, location and scale are in one unit.
+    """
     above: FloatArray = stats.t.sf((threshold - location) / scale, df)
     return above
 

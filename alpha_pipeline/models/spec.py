@@ -4,11 +4,11 @@ A file may say ``"extends": "<stem>"``: its values are laid over that file's, ob
 ``"is_template": true`` is there to be extended and is no experiment itself.
 """
 
-from collections.abc import Iterable, Mapping
 import json
-from pathlib import Path
 import types
 import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -68,7 +68,7 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _v17_reads_bars(self) -> typing.Self:
         if isinstance(self.architecture, V17Architecture) and not isinstance(self.inputs, RawBarInputs):
-            raise ValueError('architecture "v17" needs inputs {"kind": "raw_bars"}')
+            raise ValueError('architecture "v17" needs inputs {"kind": "raw_bars"}')  # noqa: TRY004 for pydantic
         return self
 
 
@@ -102,9 +102,7 @@ def _chain(stem: str, known: Mapping[str, Path]) -> list[tuple[str, Json]]:
                 f'"extends" names {following!r}, which is no file here. Use one of {_listed(known)}.',
             )
         if following in seen:
-            raise ExperimentError(
-                f"{stem}.json", f'"extends" goes in a circle: {" -> ".join([*seen, following])}.'
-            )
+            raise ExperimentError(f"{stem}.json", f'"extends" goes in a circle: {" -> ".join([*seen, following])}.')
         seen.append(following)
         values = _read(known[following])
         chain.append((known[following].name, values))
@@ -138,7 +136,7 @@ def _parse(stem: str, chain: list[tuple[str, Json]]) -> Experiment:
 
 
 def _laid_over(below: Json, above: Json) -> Json:
-    """`above` over `below`; objects merge key by key, unless their ``kind`` differs: then `above` stands alone."""
+    """`above` over `below`, object by object; an object of another ``kind`` replaces the one below."""
     merged = dict(below)
     for key, value in above.items():
         held = merged.get(key)
@@ -154,17 +152,11 @@ def _laid_over(below: Json, above: Json) -> Json:
 
 
 def _culprit(loc: tuple[int | str, ...], chain: list[tuple[str, Json]]) -> str:
-    """The nearest file that sets the offending key; the experiment's own when none does (a key is missing)."""
+    """The nearest file that sets the offending key; the experiment's own when a key is missing."""
     for name, values in chain:
         held: object = values
         for key in _path(loc, values):
-            held = (
-                held.get(str(key), _ABSENT)
-                if isinstance(held, dict)
-                else _ABSENT
-                if isinstance(key, str)
-                else held
-            )
+            held = held.get(str(key), _ABSENT) if isinstance(held, dict) else _ABSENT if isinstance(key, str) else held
         if held is not _ABSENT:
             return name
     return chain[0][0]
@@ -200,9 +192,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _is_tag(part: int | str, loc: tuple[int | str, ...]) -> bool:
-    return (
-        part in _tags(Experiment.model_fields[str(loc[0])].annotation) if loc and loc[0] in _UNIONS else False
-    )
+    return part in _tags(Experiment.model_fields[str(loc[0])].annotation) if loc and loc[0] in _UNIONS else False
 
 
 _UNIONS = ("architecture", "inputs")

@@ -1,4 +1,4 @@
-"""ExperimentalNetwork V17: raw bars, RevIN, KAN layers, Student-t head, and the window's volatility fed back."""
+"""ExperimentalNetwork V17: raw bars, RevIN, KAN layers, and the window's volatility fed back to the head."""
 
 import math
 from typing import cast
@@ -20,9 +20,9 @@ class V17(TrainedModel):
     """Forecasts from raw bars alone.
 
     RevIN takes each window's level and scale away, so a price of 300 and one of 500 look alike. The KAN reads
-    the normalised path as its changes over several look-backs: neighbouring levels of a random walk are nearly
-    the same number, changes are not. What RevIN takes away and matters is fed back to the head: the window's
-    volatility, and for an index its level.
+    the normalised path as its changes over several look-backs: neighbouring levels of a random walk are
+    nearly the same number, changes are not. What RevIN takes away and matters is fed back to the head: the
+    window's volatility, and for an index its level.
 
     Args:
         architecture: the experiment's values.
@@ -45,10 +45,10 @@ class V17(TrainedModel):
         # Log prices of a quiet window spread by about 1e-2; eps is small beside their variance.
         self.revin = RevIN(inputs, eps=1e-8) if architecture.revin else None
         self.look_backs = [n for n in _LOOK_BACKS if n < window]
-        edges = inputs * len(self.look_backs)
+        edges = inputs * len(self.look_backs)  # E
         self.kan = ChebyshevKAN(edges, width, degree)
         self.deeper_kan = ChebyshevKAN(width, width, degree)
-        self.head = StudentTHead(edges+2*width + context, horizons, architecture.head_dropout)
+        self.head = StudentTHead(edges + 2 * width + context, horizons, architecture.head_dropout)
         self.register_buffer("context_mean", torch.zeros(context))
         self.register_buffer("context_std", torch.ones(context))
 
@@ -63,15 +63,20 @@ class V17(TrainedModel):
         """Forecast from raw windows (B, T, C)."""
         context = ((self._context(windows) - self.context_mean) / self.context_std).clamp(-5.0, 5.0)
         x = self.revin.normalise(windows)[0] if self.revin is not None else windows  # (B, T, C)
-        c = self._changes(x)
-        x = self.kan(c)  # (B, D)
-        return cast(Prediction, self.head(torch.cat((c, x, self.deeper_kan(x), context), dim=-1)))  # (B, H)
+        changes = self._changes(x)  # (B, E)
+        bent = self.kan(changes)  # (B, D)
+        # Each layer reports to the head: a plain signal need not survive the bends of the next.
+        features = torch.cat((changes, bent, self.deeper_kan(bent), context), dim=-1)
+        return cast(Prediction, self.head(features))  # (B, H)
 
     def _changes(self, x: Tensor) -> Tensor:
-        """Changes up to the last session over each look-back n, divided by the root of n: (B, T, C) to (B, E)."""
-        last = x[:, -1]
-        changes = [(last - x[:, -1 - n]) / math.sqrt(n) for n in self.look_backs]
-        return torch.cat(changes, dim=-1) * 4
+        """Changes up to the last session over each look-back: (B, T, C) to (B, E).
+
+        Scaled to about unit variance: a random walk of T steps has variance T / 6 around its own mean, which
+        RevIN made 1, so its change over n steps has variance 6 n / T.
+        """
+        changes = [(x[:, -1] - x[:, -1 - n]) * math.sqrt(x.shape[1] / (6 * n)) for n in self.look_backs]
+        return torch.cat(changes, dim=-1)
 
     def _context(self, windows: Tensor) -> Tensor:
         """Log volatility of the window's close-to-close changes, and the last level where it matters."""

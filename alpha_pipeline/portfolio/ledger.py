@@ -87,9 +87,7 @@ def ledger(
         equity *= 1 + net
         rows.append((market.sessions[i], weight, gross, cost, net, equity))
     columns = ["session", "weight", "gross_return", "cost", "net_return", "equity"]
-    return LEDGER.conform(
-        pl.DataFrame(rows, schema=columns, orient="row").with_columns(strategy=pl.lit(strategy))
-    )
+    return LEDGER.conform(pl.DataFrame(rows, schema=columns, orient="row").with_columns(strategy=pl.lit(strategy)))
 
 
 def _grow(held: Array, moves: Array) -> tuple[float, Array]:

@@ -69,9 +69,7 @@ def render(card: SignalCard) -> RenderableType:
 
 def _headline(card: SignalCard) -> Text:
     text = Text()
-    text.append(
-        f"Hold {card.target_weight:.0%} QQQ", style="bold" + (" green" if card.target_weight else " red")
-    )
+    text.append(f"Hold {card.target_weight:.0%} QQQ", style="bold" + (" green" if card.target_weight else " red"))
     text.append(f"   {card.reason}")
     return text
 

@@ -53,8 +53,7 @@ def regime(
     )
     levels = vix_closes.select("session", "close").join(expected, on="session").sort("session")
     higher = [
-        max(close, close * math.exp(change))
-        for close, change in levels.select("close", "expected_return").iter_rows()
+        max(close, close * math.exp(change)) for close, change in levels.select("close", "expected_return").iter_rows()
     ]
     regimes = levels.select("session", regime=pl.Series(list(with_hysteresis(higher)), dtype=pl.String))
     rows = (

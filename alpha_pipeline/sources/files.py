@@ -129,9 +129,7 @@ def _read(stamp: _Stamp) -> pl.DataFrame:
     if day is None:
         missing.insert(0, "date (or session)")
     if day is None or missing:
-        raise SourceError(
-            f"{stamp.file} lacks the column(s) {', '.join(missing)}. Expected columns: {EXPECTED}."
-        )
+        raise SourceError(f"{stamp.file} lacks the column(s) {', '.join(missing)}. Expected columns: {EXPECTED}.")
     return _answer(stamp.file, raw, day)
 
 
@@ -152,9 +150,7 @@ def _named(file: Path, raw: pl.DataFrame) -> pl.DataFrame:
     wanted = {"ticker", "session", "date", *PRICES, "adj_close", "volume"}
     twice = sorted({name for name in names if name in wanted and names.count(name) > 1})
     if twice:
-        raise SourceError(
-            f"{file} has the column(s) {', '.join(twice)} more than once. Expected columns: {EXPECTED}."
-        )
+        raise SourceError(f"{file} has the column(s) {', '.join(twice)} more than once. Expected columns: {EXPECTED}.")
     kept = [i for i, name in enumerate(names) if name in wanted]
     return pl.DataFrame([raw.to_series(i).alias(names[i]) for i in kept])
 
@@ -199,12 +195,7 @@ def _day(raw: pl.DataFrame, name: str) -> pl.Expr:
         return pl.col(name).dt.date()
     if dtype == pl.Date:
         return pl.col(name)
-    iso = (
-        pl.col(name)
-        .cast(pl.String, strict=False)
-        .str.strip_chars()
-        .str.extract(r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$")
-    )
+    iso = pl.col(name).cast(pl.String, strict=False).str.strip_chars().str.extract(r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$")
     return iso.str.to_date("%Y-%m-%d", strict=False)
 
 

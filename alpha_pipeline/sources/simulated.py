@@ -153,9 +153,7 @@ def _check(seed: int, planted_ic: float) -> None:
     if seed < 0:
         raise SettingError("ALPHA_SIMULATED_SEED", str(seed), "a whole number from 0 on")
     if not 0 <= planted_ic <= LARGEST_PLANTED_IC:
-        raise SettingError(
-            "ALPHA_SIMULATED_PLANTED_IC", str(planted_ic), f"a number from 0 to {LARGEST_PLANTED_IC}"
-        )
+        raise SettingError("ALPHA_SIMULATED_PLANTED_IC", str(planted_ic), f"a number from 0 to {LARGEST_PLANTED_IC}")
 
 
 @lru_cache(maxsize=4)  # some 25 MB each
@@ -180,9 +178,7 @@ def _generate(seed: int, planted_ic: float) -> Market:
     }
     frames = {i.ticker: instrument_frames(seed, i, tracks[i.ticker]) for i in INSTRUMENTS}
     frames |= {UVXY: uvxy_frames(seed, uvxy), VIX: index_frames(seed, vix, float(path.vix_close[BURN_IN]))}
-    expected = {
-        i.ticker: _expected(tracks[i.ticker], drawn.expected[row]) for row, i in enumerate(INSTRUMENTS)
-    }
+    expected = {i.ticker: _expected(tracks[i.ticker], drawn.expected[row]) for row, i in enumerate(INSTRUMENTS)}
     expected[UVXY] = _expected(uvxy, UVXY_DRIFT_ANN / 252 * level)
     return Market(
         seed,
@@ -196,6 +192,4 @@ def _generate(seed: int, planted_ic: float) -> Market:
 
 def _expected(track: Track, whole: Array) -> pl.DataFrame:
     shown = whole[-len(track.days) :]
-    return pl.DataFrame(
-        {"ticker": [track.ticker] * len(shown), "session": track.days, "expected_return": shown}
-    )
+    return pl.DataFrame({"ticker": [track.ticker] * len(shown), "session": track.days, "expected_return": shown})

@@ -220,7 +220,5 @@ def _actions(ticker: str, history: pd.DataFrame) -> pl.DataFrame:
         if column in history.columns:
             values = pl.Series("value", history[column].to_numpy(dtype="float64"))
             rows = pl.DataFrame([_days(history), values]).filter(pl.col("value") > 0)
-            frames.append(
-                rows.select(pl.lit(ticker).alias("ticker"), "session", pl.lit(kind).alias("kind"), "value")
-            )
+            frames.append(rows.select(pl.lit(ticker).alias("ticker"), "session", pl.lit(kind).alias("kind"), "value"))
     return pl.concat(frames).sort("session", "kind")

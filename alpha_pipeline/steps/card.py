@@ -32,9 +32,7 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalC
     ballots = rows(signals.MAG7_BALLOTS)
     ranks = rows(signals.SECTOR_RANKS).sort("rank")
     ledger = warehouse.read(LEDGER)
-    records = {
-        str(name): record_of(held) for (name,), held in ledger.group_by("strategy", maintain_order=True)
-    }
+    records = {str(name): record_of(held) for (name,), held in ledger.group_by("strategy", maintain_order=True)}
     return SignalCard(
         market=market.market,
         is_simulated=market.is_simulated,

@@ -30,9 +30,7 @@ Report = dict[str, int]
 
 def build_technical(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
     """Fill `features.technical`. Returns rows held per ticker."""
-    return _build(
-        warehouse, TECHNICAL, tickers, technical, lambda t: _inputs(warehouse, TECHNICAL_VERSION, [t])
-    )
+    return _build(warehouse, TECHNICAL, tickers, technical, lambda t: _inputs(warehouse, TECHNICAL_VERSION, [t]))
 
 
 def build_price_action(warehouse: Warehouse, tickers: Sequence[str]) -> Report:

@@ -82,9 +82,7 @@ def _forecast_ticker(
             continue
         artifacts: list[Artifact] = []
         for chain in todo.chains:
-            artifacts += find(
-                chain, lambda name, tick, model_id: load_artifact(warehouse, name, tick, model_id)
-            )
+            artifacts += find(chain, lambda name, tick, model_id: load_artifact(warehouse, name, tick, model_id))
         if artifacts:
             samples = todo.samples[ticker]
             work.append((experiment, samples, artifacts))

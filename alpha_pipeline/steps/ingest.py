@@ -98,9 +98,7 @@ def require_known(source: PriceSource, tickers: list[str], through: dt.date) -> 
         SourceError: the source could not answer.
     """
     for ticker in tickers:
-        if source.fetch(
-            ticker, calendar.offset(calendar.at_or_before(through), -10), through
-        ).bars.is_empty():
+        if source.fetch(ticker, calendar.offset(calendar.at_or_before(through), -10), through).bars.is_empty():
             raise UnknownTickerError(ticker, source.market, f"no bar in the ten sessions to {through}")
 
 

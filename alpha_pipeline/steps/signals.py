@@ -80,9 +80,7 @@ def write_position(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.Data
     rotation = warehouse.read(tables.SECTOR_ROTATION, years)
     regime = warehouse.read(tables.VIX_REGIME, years)
     rows = qqq_position.position(vote, rotation, regime).join(_digests(warehouse), on="session", how="left")
-    return _write(
-        warehouse, tables.QQQ_POSITION, rows.with_columns(pl.col("inputs").fill_null(NO_INPUTS)), sessions
-    )
+    return _write(warehouse, tables.QQQ_POSITION, rows.with_columns(pl.col("inputs").fill_null(NO_INPUTS)), sessions)
 
 
 def _digests(warehouse: Warehouse) -> pl.DataFrame:
@@ -90,9 +88,7 @@ def _digests(warehouse: Warehouse) -> pl.DataFrame:
     forecasts = warehouse.read(DAILY, [*MAG7, *SECTORS, VIX]).filter(pl.col("model").is_in(MODELS))
     bars = final_bars(warehouse, ["QQQ", VIX])
     parts = [
-        forecasts.drop("made_at", "is_live").select(
-            "session", row=pl.struct(pl.exclude("session")).hash(seed=1)
-        ),
+        forecasts.drop("made_at", "is_live").select("session", row=pl.struct(pl.exclude("session")).hash(seed=1)),
         bars.drop("fetched_at").select("session", row=pl.struct(pl.exclude("session")).hash(seed=2)),
     ]
     # A sum that wraps around does not depend on the order of the rows.
@@ -113,9 +109,7 @@ def _years(sessions: Sequence[dt.date]) -> list[str]:
     return sorted({str(session.year) for session in sessions})
 
 
-def _write(
-    warehouse: Warehouse, table: Table, rows: pl.DataFrame, sessions: Sequence[dt.date]
-) -> pl.DataFrame:
+def _write(warehouse: Warehouse, table: Table, rows: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
     asked = rows.filter(pl.col("session").is_in(list(sessions)))
     warehouse.replace_sessions(table, sessions, asked)
     return asked

@@ -43,9 +43,7 @@ class Courses:
     failures: tuple[tuple[str, str], ...]
 
 
-def courses(
-    warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str], profile: Profile
-) -> Courses:
+def courses(warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str], profile: Profile) -> Courses:
     """Gather what an experiment learns from on these tickers."""
     samples: dict[str, Samples] = {}
     failures: list[tuple[str, str]] = []
@@ -97,9 +95,7 @@ def train_experiment(
         device=resolve_device(device),
         progress=progress,
     )
-    return TrainingResult(
-        result.artifacts, (*todo.failures, *result.failures), result.n_trained, result.n_found
-    )
+    return TrainingResult(result.artifacts, (*todo.failures, *result.failures), result.n_trained, result.n_found)
 
 
 def ticker_samples(warehouse: Warehouse, experiment: Experiment, ticker: str) -> Samples:
@@ -109,9 +105,7 @@ def ticker_samples(warehouse: Warehouse, experiment: Experiment, ticker: str) ->
         NotEnoughDataError: it has no bars, features or targets.
     """
     sets = experiment.inputs.sets if isinstance(experiment.inputs, FeatureInputs) else ()
-    features: dict[str, pl.DataFrame] = {
-        name: warehouse.read(FEATURE_SETS[name].table, [ticker]) for name in sets
-    }
+    features: dict[str, pl.DataFrame] = {name: warehouse.read(FEATURE_SETS[name].table, [ticker]) for name in sets}
     targets = warehouse.read(FORWARD, [ticker])
     return build_samples(ticker, experiment, features, final_bars(warehouse, [ticker]), targets)
 

@@ -18,7 +18,8 @@ from safetensors.numpy import save as save_tensors
 
 from alpha_pipeline.errors import AlphaError
 
-# Raise this when the same inputs would train to other weights or other forecasts: it is part of every model id.
+# Raise this when the same inputs would train to other weights or other forecasts: it is part of every model
+# id.
 CODE_VERSION: Final = "1"
 
 
@@ -26,9 +27,7 @@ class ArtifactError(AlphaError):
     """A stored artifact cannot be read."""
 
     def __init__(self, model_id: str, detail: str) -> None:
-        super().__init__(
-            f"The artifact {model_id} cannot be used: {detail}. Delete it; the next run trains it again."
-        )
+        super().__init__(f"The artifact {model_id} cannot be used: {detail}. Delete it; the next run trains it again.")
 
 
 class Card(BaseModel):
@@ -53,7 +52,8 @@ class Card(BaseModel):
         epochs: passes made; 0 for a closed form.
         validation_loss: negative log likelihood on the validation slice, in units of volatility.
         baseline_loss: the same for the training slice's unconditional distribution.
-        spike_thresholds: probability of a spike from which one is flagged, per horizon; None for most tickers.
+        spike_thresholds: probability of a spike from which one is flagged, per horizon; None for most
+            tickers.
         weights_sha256: of the safetensors bytes.
     """
 
@@ -87,7 +87,8 @@ class Artifact:
 
     Attributes:
         card: where they came from.
-        weights: safetensors bytes: the model's state, and ``scaler.mean`` and ``scaler.std`` where it has one.
+        weights: safetensors bytes: the model's state, and ``scaler.mean`` and ``scaler.std`` where it has
+            one.
     """
 
     card: Card
@@ -131,9 +132,7 @@ def read_artifact(card_json: bytes, weights: bytes) -> Artifact:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ArtifactError(
-            "(unreadable card)", f"its card is malformed at {where}: {first['msg']}"
-        ) from None
+        raise ArtifactError("(unreadable card)", f"its card is malformed at {where}: {first['msg']}") from None
     if sha256(weights) != card.weights_sha256:
         raise ArtifactError(card.model_id, "the weights are not those its card describes")
     return Artifact(card, weights)

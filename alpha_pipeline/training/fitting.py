@@ -9,8 +9,8 @@ import torch
 from alpha_pipeline.datasets.folds import TrainingData
 from alpha_pipeline.datasets.samples import FloatArray
 from alpha_pipeline.datasets.scaling import fit_scaler
-from alpha_pipeline.models.baselines import ExpandingMean
 from alpha_pipeline.models.architectures import ExpandingMeanArchitecture
+from alpha_pipeline.models.baselines import ExpandingMean
 from alpha_pipeline.models.contract import ClosedFormModel, Model, Prediction, TrainedModel, WindowSet
 from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, flagging_threshold, prob_above
 from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, sha256
@@ -64,9 +64,7 @@ def _fit(
 
 
 @torch.no_grad()
-def _artifact(
-    member: Member, model: Model, weights: bytes, training: Rows, validation: Rows, epochs: int
-) -> Artifact:
+def _artifact(member: Member, model: Model, weights: bytes, training: Rows, validation: Rows, epochs: int) -> Artifact:
     data = member.data
     held_out = validation.whole()
     prediction = model(held_out.windows)
@@ -110,9 +108,7 @@ def _spike_thresholds(data: TrainingData, prediction: Prediction) -> tuple[float
     """Per horizon, the threshold that flags as many validation sessions as spiked in training."""
     spiked = data.targets[data.train_rows] * data.unit[data.train_rows] > SPIKE_LOG_RETURN  # (N, H)
     unit = data.unit[data.validation_rows]
-    location, scale, df = (
-        _double(part) for part in (prediction.location, prediction.log_scale.exp(), prediction[2])
-    )
+    location, scale, df = (_double(part) for part in (prediction.location, prediction.log_scale.exp(), prediction[2]))
     probabilities = prob_above(SPIKE_LOG_RETURN, location * unit, scale * unit, df)  # (N_val, H)
     columns = zip(probabilities.T, spiked.mean(axis=0), strict=True)
     return tuple(flagging_threshold(column, float(base_rate)) for column, base_rate in columns)

@@ -1,7 +1,7 @@
 """The one training loop: every gradient-trained experiment, one member at a time, the same bits each time.
 
-Windows are views of one tensor, gathered by index; there is no DataLoader. Determinism comes from one thread, a
-random state seeded per member, and shapes that depend on the training data alone.
+Windows are views of one tensor, gathered by index; there is no DataLoader. Determinism comes from one thread,
+a random state seeded per member, and shapes that depend on the training data alone.
 """
 
 import copy
@@ -86,9 +86,7 @@ def fit(model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpe
     Raises:
         DivergedError: the loss is not finite.
     """
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
-    )
+    optimiser = torch.optim.AdamW(model.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
     average = copy.deepcopy(model)
     best_loss, best_state, best_epoch = _loss(average, validation), _state(average), 0
     for epoch in range(1, epochs + 1):
@@ -113,22 +111,23 @@ def train_epoch(
 ) -> None:
     """One pass over the training slice; `average` follows the weights."""
     model.train()
-    parameters, averages = list(model.parameters()), list(average.parameters())
+    parameters: list[Tensor] = list(model.parameters())
+    averages: list[Tensor] = list(average.parameters())
     for batch in training.shuffled(spec.batch_size):
         loss = student_t_nll(model(batch.windows), batch.targets)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(parameters, spec.gradient_clip)
         optimiser.step()
         with torch.no_grad():
-            torch._foreach_lerp_(averages, parameters, 1 - spec.averaging)  # noqa: SLF001 - one kernel for all
+            torch._foreach_lerp_(averages, parameters, 1 - spec.averaging)
 
 
 @torch.no_grad()
 def _loss(model: TrainedModel, slice_: Rows) -> float:
     model.eval()
     total = 0.0
-    for rows in slice_.rows.split(_EVALUATION_BATCH):
+    for rows in torch.split(slice_.rows, _EVALUATION_BATCH):
         batch = slice_.take(rows)
         total += float(student_t_nll(model(batch.windows), batch.targets)) * len(rows)
     return total / len(slice_.rows)

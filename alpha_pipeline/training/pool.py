@@ -54,7 +54,7 @@ class Crew:
             return broken
 
     def restart(self) -> bool:
-        """Replace a pool whose worker died (killed from outside, out of memory); False when it keeps dying."""
+        """Drop a pool whose worker died (killed, out of memory); False when that happens too often."""
         if self._pool is None:
             return True  # another task of the same pool has reported it
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -82,8 +82,9 @@ def _run_here(task: Task, device: str) -> Future[Artifact]:
 def _main_hidden() -> Iterator[None]:
     """Start workers without the caller's script.
 
-    A spawned process runs the parent's ``__main__`` again, to be able to unpickle what is defined there. Nothing
-    here is; and a script without an ``if __name__ == "__main__"`` guard would start training in every worker.
+    A spawned process runs the parent's ``__main__`` again, to be able to unpickle what is defined there.
+    Nothing here is; and a script without an ``if __name__ == "__main__"`` guard would start training in every
+    worker.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

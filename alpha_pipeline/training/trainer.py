@@ -178,17 +178,11 @@ class _Course:
         self._member = None
 
     def fail(self, error: BaseException) -> None:
-        """End the chain here. What a user can mend is said in a line; a defect is logged with its traceback."""
+        """End the chain here. A user's mistake is said in a line; a defect is logged with its traceback."""
         fold = self.folds[len(self.artifacts)]
         if not isinstance(error, AlphaError):
-            _LOGGER.error(
-                "%s, %s, fold %d", self.chain.experiment.name, self.ticker, fold.index, exc_info=error
-            )
-        why = (
-            "a worker process died, perhaps out of memory"
-            if isinstance(error, BrokenProcessPool)
-            else str(error)
-        )
+            _LOGGER.error("%s, %s, fold %d", self.chain.experiment.name, self.ticker, fold.index, exc_info=error)
+        why = "a worker process died, perhaps out of memory" if isinstance(error, BrokenProcessPool) else str(error)
         self.failure = f"{self.chain.experiment.name}, fold {fold.index}: {why or type(error).__name__}"
 
     def _folds_with_enough_data(self) -> tuple[Fold, ...]:
@@ -211,9 +205,7 @@ class _Course:
             warm = bool(self.artifacts) and is_warm_started(experiment.architecture)
             self._member = Member(
                 experiment=experiment,
-                data=training_data(
-                    self.chain.samples, self.folds[len(self.artifacts)], experiment.training.slice_rule
-                ),
+                data=training_data(self.chain.samples, self.folds[len(self.artifacts)], experiment.training.slice_rule),
                 seed=self.chain.seed,
                 parent_id=self.artifacts[-1].card.model_id if warm else None,
             )

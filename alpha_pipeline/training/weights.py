@@ -1,6 +1,9 @@
 """Between a model and its artifact: build, encode, restore."""
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from alpha_pipeline.datasets.scaling import Scaler
@@ -62,5 +65,9 @@ def restore(
         model = fresh_model(experiment, artifact.card.ticker, inputs)
     load_into(model, artifact)
     tensors = artifact.tensors()
-    scaler = Scaler(np.float32(tensors[_MEAN]), np.float32(tensors[_STD])) if _MEAN in tensors else None
+    scaler = _scaler(tensors) if _MEAN in tensors else None
     return model.eval(), scaler
+
+
+def _scaler(tensors: Mapping[str, npt.NDArray[np.generic]]) -> Scaler:
+    return Scaler(tensors[_MEAN].astype(np.float32), tensors[_STD].astype(np.float32))

@@ -1,7 +1,7 @@
 """What a worker process runs: one member at a time.
 
-Importing this module does not import torch; calling it does. The process that only finds everything done never
-pays for it.
+Importing this module does not import torch; calling it does. The process that only finds everything done
+never pays for it.
 """
 
 import os
@@ -15,7 +15,7 @@ from alpha_pipeline.training.member import Task
 
 
 def start_worker() -> None:
-    """Make this process a worker: gone when its parent is, and deaf to Ctrl-C, which is the parent's to answer."""
+    """Make this process a worker: gone when its parent is, and deaf to Ctrl-C, which the parent answers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
@@ -23,7 +23,7 @@ def start_worker() -> None:
 
 
 def _leave_with(parent: BaseProcess) -> None:
-    """Wait for the parent's end, in whatever way it comes: a killed parent cannot tell its workers to stop."""
+    """Leave when the parent has ended: a killed parent cannot tell its workers to stop."""
     parent.join()
     os._exit(1)
 

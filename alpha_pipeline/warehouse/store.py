@@ -103,11 +103,7 @@ class Warehouse:
                 return None
             changed = before.get(CONTENT) != metadata[CONTENT]
             if held is None or changed:
-                if (
-                    held is not None
-                    and checked.is_empty()
-                    and not pl.read_parquet(io.BytesIO(held)).is_empty()
-                ):
+                if held is not None and checked.is_empty() and not pl.read_parquet(io.BytesIO(held)).is_empty():
                     raise TableError(table.name, unit, "an empty frame never erases rows")
                 return _parquet(checked, metadata)
             # The same rows from other inputs: keep when they were fetched or made.
@@ -116,9 +112,7 @@ class Warehouse:
         self.objects.update(self.key(table, unit), replace)
         return changed
 
-    def upsert(
-        self, table: Table, unit: str, frame: pl.DataFrame, *, dropping: pl.Expr | None = None
-    ) -> bool:
+    def upsert(self, table: Table, unit: str, frame: pl.DataFrame, *, dropping: pl.Expr | None = None) -> bool:
         """Insert or replace rows of one unit by the table's key; rows not named stay. Serialised per object.
 
         Args:

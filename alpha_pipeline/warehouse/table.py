@@ -67,9 +67,7 @@ class Table:
 
 def _in_words(case: dict[str, object]) -> str:
     """One Pandera failure case as a short phrase."""
-    return (
-        f"{case['column'] or case['schema_context']} fails {case['check']}: {str(case['failure_case'])[:160]}"
-    )
+    return f"{case['column'] or case['schema_context']} fails {case['check']}: {str(case['failure_case'])[:160]}"
 
 
 def table(

@@ -52,9 +52,7 @@ def remove(warehouse: Warehouse, tickers: Sequence[str]) -> None:
         before = _parse(held)
         strangers = [ticker for ticker in tickers if ticker not in before]
         if strangers:
-            raise AlphaError(
-                f"Not followed: {', '.join(strangers)}. `alpha tickers list` shows those that are."
-            )
+            raise AlphaError(f"Not followed: {', '.join(strangers)}. `alpha tickers list` shows those that are.")
         return _render([ticker for ticker in before if ticker not in tickers])
 
     warehouse.objects.update(KEY, change)

@@ -27,9 +27,7 @@ class SqlError(AlphaError):
 
 def statements(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
     """The statements that define every schema and view; each view works before its first row is written."""
-    found = [
-        f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in sorted({t.name.split(".")[0] for t in tables})
-    ]
+    found = [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in sorted({t.name.split(".")[0] for t in tables})]
     for table in tables:
         glob = (warehouse.root / warehouse.folder(table) / "*.parquet").as_posix().replace("'", "''")
         columns = ", ".join(f'"{column}"' for column in table.columns)

@@ -102,9 +102,7 @@ def test_later_bars_change_nothing_that_is_known(bars_known: int) -> None:
     cut = whole.head(bars_known)
     last = cut["session"].max()
 
-    known = (
-        forward(whole).filter(pl.col("known_at") <= pl.lit(last)) if bars_known else forward(whole).clear()
-    )
+    known = forward(whole).filter(pl.col("known_at") <= pl.lit(last)) if bars_known else forward(whole).clear()
     assert forward(cut).equals(known)
 
 

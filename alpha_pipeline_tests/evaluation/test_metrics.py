@@ -18,9 +18,7 @@ def test_returns_by_hand() -> None:
     returns = np.array([0.1, -0.5, 0.2])
     assert metrics.max_drawdown(returns) == pytest.approx(-0.5)
     assert metrics.cagr(returns) == pytest.approx((1.1 * 0.5 * 1.2) ** 84 - 1)
-    assert metrics.sharpe(np.array([0.0, 0.02])) == pytest.approx(
-        0.01 / (0.01 * math.sqrt(2)) * math.sqrt(252)
-    )
+    assert metrics.sharpe(np.array([0.0, 0.02])) == pytest.approx(0.01 / (0.01 * math.sqrt(2)) * math.sqrt(252))
 
 
 def test_a_loss_on_the_first_session_is_a_drawdown() -> None:

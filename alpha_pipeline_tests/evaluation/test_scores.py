@@ -57,9 +57,7 @@ def forecasts_of(targets: pl.DataFrame, ic: float, seed: int, model: str = "m") 
     )
 
 
-def value_of(
-    rows: pl.DataFrame, ticker: str, metric: str, window: str = WHOLE, horizon: int = 1
-) -> dict[str, float]:
+def value_of(rows: pl.DataFrame, ticker: str, metric: str, window: str = WHOLE, horizon: int = 1) -> dict[str, float]:
     (row,) = rows.filter(
         pl.col("ticker") == ticker,
         pl.col("metric") == metric,
@@ -114,9 +112,7 @@ def test_without_skill_the_intervals_hold_zero(targets: pl.DataFrame) -> None:
     assert rows.filter(pl.col("metric") == "brier_skill", pl.col("ci_low") > 0).is_empty()
 
 
-def test_naive_direction_is_up_for_a_fund_and_down_for_the_index(
-    targets: pl.DataFrame, planted: pl.DataFrame
-) -> None:
+def test_naive_direction_is_up_for_a_fund_and_down_for_the_index(targets: pl.DataFrame, planted: pl.DataFrame) -> None:
     # Scored are the sessions from 2016 on: every label is known here, those of the last sessions included.
     rose = targets.filter(pl.col("session") >= FIRST, pl.col("horizon") == 1)
     qqq = (rose.filter(pl.col("ticker") == "QQQ")["open_log_return"] > 0).mean()
@@ -160,16 +156,12 @@ def test_knowing_which_ticker_moves_most_is_no_pooled_skill(targets: pl.DataFram
 def test_forecasts_without_an_outcome_and_short_windows_are_left_out(targets: pl.DataFrame) -> None:
     forecasts = forecasts_of(targets, 0.2, seed=6)
     untold = targets.filter(pl.col("session") < dt.date(2016, 12, 15))
-    rows = scores(
-        forecasts, untold, (*WINDOWS, Window("december", dt.date(2016, 12, 1), dt.date(2016, 12, 31)))
-    )
+    rows = scores(forecasts, untold, (*WINDOWS, Window("december", dt.date(2016, 12, 1), dt.date(2016, 12, 31))))
     assert set(rows["window"]) == {WHOLE, "2016"}
     assert scores(forecasts, untold.clear(), WINDOWS).equals(SCORES.empty())
 
 
-def test_the_same_inputs_give_the_same_scores_in_any_order(
-    targets: pl.DataFrame, planted: pl.DataFrame
-) -> None:
+def test_the_same_inputs_give_the_same_scores_in_any_order(targets: pl.DataFrame, planted: pl.DataFrame) -> None:
     shuffled = forecasts_of(targets, 0.3, seed=1).sample(fraction=1, shuffle=True, seed=7)
     assert scores(shuffled, targets.sample(fraction=1, shuffle=True, seed=8), WINDOWS).equals(planted)
 

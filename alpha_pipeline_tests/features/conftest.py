@@ -19,9 +19,7 @@ SESSIONS = between(dt.date(2018, 1, 2), dt.date(2020, 6, 30))
 Build = Callable[[pl.DataFrame], pl.DataFrame]
 
 
-def series_bars(
-    ticker: str, seed: int, *, drift: float = 3e-4, vol: float = 0.015, first: int = 0
-) -> pl.DataFrame:
+def series_bars(ticker: str, seed: int, *, drift: float = 3e-4, vol: float = 0.015, first: int = 0) -> pl.DataFrame:
     """Bars of one ticker from a random walk, not adjusted for a dividend every 63 sessions, in cents."""
     rng = np.random.default_rng(seed)
     days = SESSIONS[first:]
@@ -65,10 +63,7 @@ def awkward_market() -> pl.DataFrame:
     price = pl.col("close").get(299)
     parts.append(
         still.with_columns(
-            *(
-                pl.when(halted).then(price).otherwise(name).alias(name)
-                for name in ("open", "high", "low", "close")
-            ),
+            *(pl.when(halted).then(price).otherwise(name).alias(name) for name in ("open", "high", "low", "close")),
             pl.when(halted).then(pl.col("adj_close").get(299)).otherwise("adj_close").alias("adj_close"),
             pl.when(halted).then(0).otherwise("volume").alias("volume"),
         )

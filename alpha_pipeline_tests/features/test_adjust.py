@@ -21,6 +21,6 @@ def test_it_may_be_applied_twice(market: pl.DataFrame) -> None:
 def test_rounding_leaves_open_and_close_within_the_bar(market: pl.DataFrame) -> None:
     bars = adjusted(market)
 
-    assert bars.filter(
-        pl.col("close").is_between("low", "high") & pl.col("open").is_between("low", "high")
-    ).equals(bars)
+    assert bars.filter(pl.col("close").is_between("low", "high") & pl.col("open").is_between("low", "high")).equals(
+        bars
+    )

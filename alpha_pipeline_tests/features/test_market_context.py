@@ -18,9 +18,7 @@ from alpha_pipeline.sessions import between
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 
 
-def from_closes(
-    ticker: str, closes: list[float] | np.ndarray, first: dt.date = dt.date(2024, 1, 2)
-) -> pl.DataFrame:
+def from_closes(ticker: str, closes: list[float] | np.ndarray, first: dt.date = dt.date(2024, 1, 2)) -> pl.DataFrame:
     days = between(first, dt.date(2026, 12, 31))[: len(closes)]
     close = pl.Series(closes, dtype=pl.Float64)
     return pl.DataFrame(
@@ -97,12 +95,8 @@ def test_a_late_qqq_is_null_before_it_begins_and_settles_after(market: pl.DataFr
 
 def test_breadth_counts_those_present() -> None:
     rising, falling = np.linspace(100, 150, 60), np.linspace(150, 100, 60)
-    late = from_closes(
-        "TSLA", np.linspace(100, 130, 25), first=between(dt.date(2024, 1, 2), dt.date(2024, 12, 31))[35]
-    )
-    context = pl.concat(
-        [from_closes("AAPL", rising), late, from_closes("MSFT", rising), from_closes("NVDA", falling)]
-    )
+    late = from_closes("TSLA", np.linspace(100, 130, 25), first=between(dt.date(2024, 1, 2), dt.date(2024, 12, 31))[35])
+    context = pl.concat([from_closes("AAPL", rising), late, from_closes("MSFT", rising), from_closes("NVDA", falling)])
     features = market_context(from_closes("QQQ", rising), context.sort("ticker", "session"))
 
     assert features["mag7_up"][20] == pytest.approx(2 / 3)  # TSLA is not listed yet
@@ -124,15 +118,11 @@ def test_beta_correlation_and_relative_strength() -> None:
     qqq = from_closes("QQQ", 100 * np.exp(np.cumsum(steps)))
     double = from_closes("TQQQ", 20 * np.exp(np.cumsum(2 * steps)))
     short = from_closes("SH", 20 * np.exp(np.cumsum(-steps)))
-    features = (
-        market_context(pl.concat([qqq, short, double]), qqq).group_by("ticker", maintain_order=True).last()
-    )
+    features = market_context(pl.concat([qqq, short, double]), qqq).group_by("ticker", maintain_order=True).last()
 
     assert features["beta_60"].to_list() == pytest.approx([1, -1, 2])
     assert features["correlation_60"].to_list() == pytest.approx([1, -1, 1])
-    assert features["relative_to_qqq_20"].to_list() == pytest.approx(
-        [0, -2 * steps[-20:].sum(), steps[-20:].sum()]
-    )
+    assert features["relative_to_qqq_20"].to_list() == pytest.approx([0, -2 * steps[-20:].sum(), steps[-20:].sum()])
 
 
 def test_relative_strength_spans_the_tickers_own_sessions() -> None:
@@ -145,9 +135,7 @@ def test_relative_strength_spans_the_tickers_own_sessions() -> None:
 
 def test_sectors() -> None:
     growth = dict(zip(SECTORS, (0.07, 0.01, 0.05, -0.01, 0.02, 0.03, 0.04), strict=True))
-    context = pl.concat(
-        [from_closes(t, 100 * np.exp(np.linspace(0, g, 21))) for t, g in sorted(growth.items())]
-    )
+    context = pl.concat([from_closes(t, 100 * np.exp(np.linspace(0, g, 21))) for t, g in sorted(growth.items())])
     stock = from_closes("AAA", 100 * np.exp(np.linspace(0, 0.035, 21)))
     features = market_context(pl.concat([stock, context.filter(pl.col("ticker") == "XLF")]), context)
     own, sector = features.row(20, named=True), features.row(41, named=True)
@@ -175,16 +163,12 @@ def test_vix() -> None:
 def test_a_session_without_vix_is_null_and_not_carried_forward() -> None:
     vix = from_closes(VIX, [20.0] * 10).filter(pl.int_range(pl.len()) != 7)
 
-    assert market_context(from_closes("QQQ", [1.0] * 10), vix)["vix_log"].is_null().arg_true().to_list() == [
-        7
-    ]
+    assert market_context(from_closes("QQQ", [1.0] * 10), vix)["vix_log"].is_null().arg_true().to_list() == [7]
 
 
 def test_calendar() -> None:
     """The Friday after Thanksgiving is a half day and the last session of November 2024."""
-    features = market_context(
-        from_closes("QQQ", [1.0] * 12, first=dt.date(2024, 11, 25)), from_closes("QQQ", [1.0])
-    )
+    features = market_context(from_closes("QQQ", [1.0] * 12, first=dt.date(2024, 11, 25)), from_closes("QQQ", [1.0]))
     flags = dict(zip(features["session"], features["is_turn_of_month"], strict=True))
 
     assert dt.date(2024, 11, 28) not in flags

@@ -44,20 +44,13 @@ def test_noise_after_t_changes_no_bit(market: pl.DataFrame, build: Build) -> Non
     t = market["session"].unique().sort()[400]
     noise = pl.Series(np.random.default_rng(9).lognormal(0, 2, market.height))
     noisy = market.with_columns(
-        *(
-            pl.when(pl.col("session") <= t).then(name).otherwise(pl.col(name) * noise).alias(name)
-            for name in PRICES
-        )
+        *(pl.when(pl.col("session") <= t).then(name).otherwise(pl.col(name) * noise).alias(name) for name in PRICES)
     )
 
-    assert bits(build(noisy).filter(pl.col("session") <= t)) == bits(
-        build(market).filter(pl.col("session") <= t)
-    )
+    assert bits(build(noisy).filter(pl.col("session") <= t)) == bits(build(market).filter(pl.col("session") <= t))
 
 
-def test_a_ticker_alone_has_the_same_bits_as_in_a_panel(
-    market: pl.DataFrame, feature_set: str, build: Build
-) -> None:
+def test_a_ticker_alone_has_the_same_bits_as_in_a_panel(market: pl.DataFrame, feature_set: str, build: Build) -> None:
     whole = build(market)
     for ticker in market["ticker"].unique():
         alone = market.filter(pl.col("ticker") == ticker)
@@ -98,9 +91,7 @@ def test_look_back_is_enough(market: pl.DataFrame, feature_set: str, build: Buil
                 )
 
 
-def test_nothing_is_said_before_the_warm_up_is_over(
-    market: pl.DataFrame, feature_set: str, build: Build
-) -> None:
+def test_nothing_is_said_before_the_warm_up_is_over(market: pl.DataFrame, feature_set: str, build: Build) -> None:
     qqq = build(market).filter(pl.col("ticker") == "QQQ")
     for feature in FEATURE_SETS[feature_set].features:
         known = qqq[feature.name].is_not_null()
@@ -108,9 +99,7 @@ def test_nothing_is_said_before_the_warm_up_is_over(
         assert known[feature.warm_up :].all(), feature.name
 
 
-@pytest.mark.parametrize(
-    ("price", "volume", "tolerance"), [(2.0**-7, 8, 0.0), (3.0, 7, 1e-9), (1e-4, 1000, 1e-9)]
-)
+@pytest.mark.parametrize(("price", "volume", "tolerance"), [(2.0**-7, 8, 0.0), (3.0, 7, 1e-9), (1e-4, 1000, 1e-9)])
 def test_rescaling_a_history_changes_nothing(
     market: pl.DataFrame, build: Build, price: float, volume: int, tolerance: float
 ) -> None:
@@ -127,9 +116,7 @@ def test_rescaling_a_history_changes_nothing(
 
 def test_rescaling_one_ticker_against_the_others_changes_nothing(market: pl.DataFrame, build: Build) -> None:
     one = pl.col("ticker").is_in(["XLK", "NVDA"])
-    scaled = market.with_columns(
-        pl.when(one).then(pl.col(name) / 4).otherwise(name).alias(name) for name in PRICES
-    )
+    scaled = market.with_columns(pl.when(one).then(pl.col(name) / 4).otherwise(name).alias(name) for name in PRICES)
 
     assert bits(build(scaled)) == bits(build(market))
 
@@ -142,9 +129,7 @@ def test_only_the_log_of_the_vix_shows_its_level(market: pl.DataFrame) -> None:
 
     assert (after["vix_log"] - before["vix_log"] - math.log(2)).abs().max() < 1e-12
     others = [feature.name for feature in VIX_FEATURES[1:]]
-    assert bits(after.select("ticker", "session", *others)) == bits(
-        before.select("ticker", "session", *others)
-    )
+    assert bits(after.select("ticker", "session", *others)) == bits(before.select("ticker", "session", *others))
 
 
 def test_the_price_basis_changes_nothing(market: pl.DataFrame, build: Build) -> None:
@@ -183,9 +168,7 @@ def test_a_flat_market_without_volume_says_nothing_infinite(market: pl.DataFrame
     flat = market.with_columns(*(pl.lit(17.3).alias(name) for name in PRICES), volume=pl.lit(0))
     features = build(flat)
 
-    assert features.select(
-        pl.all_horizontal(pl.col(pl.Float64).is_finite().fill_null(value=True)).all()
-    ).item()
+    assert features.select(pl.all_horizontal(pl.col(pl.Float64).is_finite().fill_null(value=True)).all()).item()
     undefined = {name for name in features.columns if features[name].null_count() == features.height}
     volume = {"mfi_14", "obv_slope_20", "relative_volume_5", "relative_volume_20", "volume_z_20"}
     assert undefined <= volume | {"beta_60"}
@@ -210,9 +193,7 @@ def test_a_bar_without_a_price_counts_as_missing(
 ) -> None:
     number = pl.int_range(pl.len()).over("ticker")
     hit = (pl.col("ticker") == "HALT") & (number == 200)
-    damaged = market.with_columns(
-        pl.when(hit).then(pl.lit(damage, pl.Float64)).otherwise(column).alias(column)
-    )
+    damaged = market.with_columns(pl.when(hit).then(pl.lit(damage, pl.Float64)).otherwise(column).alias(column))
     without = build(market.filter(~hit))
     features = build(damaged)
 
@@ -254,9 +235,7 @@ def test_the_core_tickers_are_whole_after_the_look_back(
     real_bars: pl.DataFrame, feature_set: str, build: Build
 ) -> None:
     features = build(real_bars)
-    assert features.select(
-        pl.all_horizontal(pl.col(pl.Float64).is_finite().fill_null(value=True)).all()
-    ).item()
+    assert features.select(pl.all_horizontal(pl.col(pl.Float64).is_finite().fill_null(value=True)).all()).item()
     silent = {"mfi_14", "obv_slope_20", "relative_volume_5", "relative_volume_20", "volume_z_20"}
     for ticker in CORE:
         own = features.filter(pl.col("ticker") == ticker)

@@ -114,9 +114,7 @@ def test_a_constant_range_by_hand() -> None:
     last = technical(constant_range(450)).row(-1, named=True)
 
     assert last["atr_14"] == pytest.approx(0.2)
-    assert last["parkinson_20"] == pytest.approx(
-        math.log(11 / 9) / math.sqrt(4 * math.log(2)) * math.sqrt(252)
-    )
+    assert last["parkinson_20"] == pytest.approx(math.log(11 / 9) / math.sqrt(4 * math.log(2)) * math.sqrt(252))
     assert last["garman_klass_20"] == pytest.approx(math.log(11 / 9) * math.sqrt(0.5 * 252))
     assert last["relative_volume_20"] == 1.0
     neutral = {

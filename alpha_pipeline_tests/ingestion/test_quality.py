@@ -99,9 +99,7 @@ def test_one_wrong_price_is_enough(days: Days, row: Row, answer: MakeAnswer, wro
 
 
 @pytest.mark.parametrize("place", [0, 11])
-def test_at_an_end_only_the_impossible_is_refused(
-    days: Days, row: Row, answer: MakeAnswer, place: int
-) -> None:
+def test_at_an_end_only_the_impossible_is_refused(days: Days, row: Row, answer: MakeAnswer, place: int) -> None:
     for factor, refused in ((100.0, [days[place]]), (0.01, [days[place]]), (0.17, []), (6.0, [])):
         prices = closes({place: factor}, len(days))
         judged = judge(answer([row(day, price) for day, price in zip(days, prices, strict=True)]), THROUGH)
@@ -110,9 +108,7 @@ def test_at_an_end_only_the_impossible_is_refused(
 
 @pytest.mark.parametrize("factor", [0.17, 1.66, 0.01, 100.0])  # -83 % was true once
 @pytest.mark.parametrize("place", [4, 10])
-def test_a_move_that_stays_is_accepted(
-    days: Days, row: Row, answer: MakeAnswer, factor: float, place: int
-) -> None:
+def test_a_move_that_stays_is_accepted(days: Days, row: Row, answer: MakeAnswer, factor: float, place: int) -> None:
     prices = closes(dict.fromkeys(range(place, len(days)), factor), len(days))
     rows = [row(day, price) for day, price in zip(days, prices, strict=True)]
     assert judge(answer(rows), THROUGH).refused.is_empty()

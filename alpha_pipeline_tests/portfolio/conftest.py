@@ -12,9 +12,7 @@ from alpha_pipeline import sessions as calendar
 def bars_of() -> Callable[..., pl.DataFrame]:
     """Bars from (open, close) per ticker and session; None leaves the session out."""
 
-    def build(
-        sessions: Sequence[dt.date], prices: Mapping[str, Sequence[tuple[float, float] | None]]
-    ) -> pl.DataFrame:
+    def build(sessions: Sequence[dt.date], prices: Mapping[str, Sequence[tuple[float, float] | None]]) -> pl.DataFrame:
         rows = [
             (ticker, session, price[0], max(price), min(price), price[1], price[1])
             for ticker, path in prices.items()

@@ -19,9 +19,7 @@ QQQ = [(100.0, 100.0), (110.0, 121.0), (121.0, 110.0), (121.0, 121.0), (121.0, 1
 
 def decisions(*rows: tuple[int, str, float]) -> pl.DataFrame:
     schema = {"session": pl.Date, "ticker": pl.String, "weight": pl.Float64}
-    return pl.DataFrame(
-        [(WEEK[i], ticker, weight) for i, ticker, weight in rows], schema=schema, orient="row"
-    )
+    return pl.DataFrame([(WEEK[i], ticker, weight) for i, ticker, weight in rows], schema=schema, orient="row")
 
 
 def test_five_days_by_hand(bars_of: Bars) -> None:
@@ -89,12 +87,8 @@ def test_rescaled_history_changes_nothing(bars_of: Bars) -> None:
     assert ledger("s", weights, halved)["gross_return"][2] != pytest.approx(plain["gross_return"][2])
 
 
-@pytest.mark.parametrize(
-    "rows", [[(0, "QQQ", -0.1)], [(0, "QQQ", 0.7), (0, "SPY", 0.5)], [(0, "QQQ", float("nan"))]]
-)
-def test_short_leveraged_and_undefined_weights_are_refused(
-    rows: list[tuple[int, str, float]], bars_of: Bars
-) -> None:
+@pytest.mark.parametrize("rows", [[(0, "QQQ", -0.1)], [(0, "QQQ", 0.7), (0, "SPY", 0.5)], [(0, "QQQ", float("nan"))]])
+def test_short_leveraged_and_undefined_weights_are_refused(rows: list[tuple[int, str, float]], bars_of: Bars) -> None:
     with pytest.raises(ValueError, match="2024-01-08"):
         ledger("s", decisions(*rows), bars_of(WEEK, {"QQQ": QQQ, "SPY": QQQ}))
 

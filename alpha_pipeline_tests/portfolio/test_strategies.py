@@ -55,18 +55,12 @@ def test_equal_weight_is_restored_weekly() -> None:
     weights = strategies.equal_weight_sectors(WEEKS)
     sessions = weights["session"].unique().sort().to_list()
     assert sessions == [WEEKS[0], dt.date(2024, 3, 28), dt.date(2024, 4, 5)]
-    assert weights.group_by("session").agg(pl.col("weight").sum())["weight"].to_list() == pytest.approx(
-        [1] * 3
-    )
+    assert weights.group_by("session").agg(pl.col("weight").sum())["weight"].to_list() == pytest.approx([1] * 3)
 
 
 @pytest.fixture(scope="module")
 def real_bars() -> pl.DataFrame:
-    bars = (
-        pl.read_parquet(str(REAL_BARS))
-        .rename({"date": "session"})
-        .with_columns(pl.col("session").cast(pl.Date))
-    )
+    bars = pl.read_parquet(str(REAL_BARS)).rename({"date": "session"}).with_columns(pl.col("session").cast(pl.Date))
     return bars.filter(pl.col("ticker").is_in(["QQQ", *SECTORS]))
 
 

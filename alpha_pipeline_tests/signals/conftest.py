@@ -51,9 +51,7 @@ def random_forecasts(forecast_rows: Frame) -> Frame:
         for session in sessions:
             up = {t: float(p) for t, p in zip(tickers, rng.uniform(0.3, 0.8, len(tickers)), strict=True)}
             expected = {t: float(e) for t, e in zip(tickers, rng.normal(0, 0.05, len(tickers)), strict=True)}
-            frames.append(
-                forecast_rows(session, horizon, up, expected, float(rng.uniform(0, 0.2)), threshold=0.18)
-            )
+            frames.append(forecast_rows(session, horizon, up, expected, float(rng.uniform(0, 0.2)), threshold=0.18))
         rows = pl.concat(frames)
         return rows.filter(pl.Series(rng.random(rows.height) > 1 / 30))
 

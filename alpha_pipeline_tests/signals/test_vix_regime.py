@@ -30,9 +30,7 @@ def one(forecast_rows: Frame, random_bars: Frame, year: tuple[dt.date, ...]) -> 
         forecasts = forecast_rows(last, 1, {VIX: 0.5}, {VIX: expected}, prob_spike, threshold)
         closes = pl.DataFrame({"session": [last], "close": [close]}).filter(pl.col("close").is_not_null())
         bars = random_bars(year, 100.0, seed=7).tail(len(year) if n_bars is None else n_bars)
-        (row,) = vix_regime.regime(
-            forecasts if forecast else forecasts.clear(), closes, bars, [last]
-        ).to_dicts()
+        (row,) = vix_regime.regime(forecasts if forecast else forecasts.clear(), closes, bars, [last]).to_dicts()
         return row
 
     return build
@@ -40,9 +38,7 @@ def one(forecast_rows: Frame, random_bars: Frame, year: tuple[dt.date, ...]) -> 
 
 def test_hysteresis_by_hand() -> None:
     levels = [16, 15, 16.9, 17.1, 16, 14, 26, 22, 24, 21.9, 25, 14.9, 17, 30]
-    regimes = (
-        "normal calm calm normal normal calm stressed stressed stressed normal stressed calm calm stressed"
-    )
+    regimes = "normal calm calm normal normal calm stressed stressed stressed normal stressed calm calm stressed"
     assert list(vix_regime.with_hysteresis(levels)) == regimes.split()
 
 

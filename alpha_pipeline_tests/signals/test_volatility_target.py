@@ -52,9 +52,7 @@ def test_the_future_changes_no_bit(random_bars: Frame, year: tuple[dt.date, ...]
     whole = vt.sizes(bars)
     for cut in range(100, 117):  # Every remainder of a vector register's width.
         assert vt.sizes(bars.head(cut)).equals(whole.head(cut))
-        noise = bars.with_columns(
-            adj_close=pl.when(pl.int_range(pl.len()) < cut).then("adj_close").otherwise(7.0)
-        )
+        noise = bars.with_columns(adj_close=pl.when(pl.int_range(pl.len()) < cut).then("adj_close").otherwise(7.0))
         assert vt.sizes(noise).head(cut).equals(whole.head(cut))
 
 

@@ -90,9 +90,7 @@ def test_values_that_cannot_be_read_become_null(tmp_path: Path) -> None:
 
 
 def test_rows_without_a_ticker_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = csv(
-        tmp_path / "bars.csv", *ROWS, ",2024-01-03,1,1,1,1,1,1,x", "not a ticker,2024-01-03,1,1,1,1,1,1,x"
-    )
+    path = csv(tmp_path / "bars.csv", *ROWS, ",2024-01-03,1,1,1,1,1,1,x", "not a ticker,2024-01-03,1,1,1,1,1,1,x")
     assert fetch(path).height == 2
     assert "ignored 2 row(s) without a valid ticker" in caplog.text
 

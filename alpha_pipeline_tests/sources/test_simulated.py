@@ -25,9 +25,7 @@ TRADABLE = [ticker for ticker in UNIVERSE if ticker not in {VIX, "UVXY"}]
 
 def test_it_is_a_price_source() -> None:
     source: PriceSource = SimulatedSource(SEED, 0.1)
-    assert (
-        SimulatedSource(SEED, 0).market == SimulatedSource(SEED).market == "simulated(seed=7, planted_ic=0.0)"
-    )
+    assert SimulatedSource(SEED, 0).market == SimulatedSource(SEED).market == "simulated(seed=7, planted_ic=0.0)"
     assert source.kind == "simulated"
     assert source.market == "simulated(seed=7, planted_ic=0.1)"
     assert source.tickers() == frozenset(UNIVERSE)
@@ -108,9 +106,7 @@ def test_the_same_in_another_process() -> None:
         " for c in ('open', 'high', 'low', 'close', 'adj_close', 'volume'))).hexdigest())\n"
     )
     environment = os.environ | {"PYTHONHASHSEED": "12345", "POLARS_MAX_THREADS": "1"}
-    other = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
+    other = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     columns = ("open", "high", "low", "close", "adj_close", "volume")
     digest = hashlib.sha256(
         b"".join(b.select(c).to_numpy().tobytes() for b in simulate(SEED, 0.1).bars.values() for c in columns)
@@ -251,9 +247,7 @@ def cross_sectional_ic(signal: pl.Expr, seed: int) -> float:
         r=pl.col("adj_close").log().diff().over("ticker")
     )
     opened = (pl.col("open") * pl.col("adj_close") / pl.col("close")).log()
-    frame = frame.with_columns(
-        signal=signal.over("ticker"), next=opened.diff().shift(-2).over("ticker")
-    ).drop_nulls()
+    frame = frame.with_columns(signal=signal.over("ticker"), next=opened.diff().shift(-2).over("ticker")).drop_nulls()
     # Divided by each ticker's volatility, so that one wild stock is not the whole cross-section.
     frame = frame.with_columns(next=pl.col("next") / pl.col("next").std().over("ticker"))
     daily = frame.group_by("session").agg(ic=pl.corr("signal", "next"))
@@ -283,11 +277,7 @@ def test_without_a_plant_regimes_move_volatility_and_not_the_mean() -> None:
     spread: dict[object, float] = {}
     for seed in (7, 8):
         market = simulate(seed)
-        frame = (
-            market.bars["SPY"]
-            .with_columns(r=pl.col("adj_close").log().diff())
-            .join(market.regimes, on="session")
-        )
+        frame = market.bars["SPY"].with_columns(r=pl.col("adj_close").log().diff()).join(market.regimes, on="session")
         # A session's regime moves the volatility of the sessions after it.
         frame = frame.with_columns(pl.col("regime").shift(1)).drop_nulls()
         for regime, group in frame.group_by("regime"):

@@ -115,9 +115,7 @@ def statistics(bars: Mapping[str, pl.DataFrame]) -> dict[str, float]:
         "VIX log level autocorrelation 1": autocorrelation(np.log(vix), 1),
         "VIX log level autocorrelation 20": autocorrelation(np.log(vix), 20),
         "UVXY log return per year": float(r["UVXY"].mean() * 252),
-        "volume, correlation of log with |r|, median ticker": median(
-            lambda t: volume_response(bars[t], r[t])
-        ),
+        "volume, correlation of log with |r|, median ticker": median(lambda t: volume_response(bars[t], r[t])),
     }
 
 
@@ -163,9 +161,7 @@ def volume_response(bars: pl.DataFrame, r: Array) -> float:
 def test_simulated_bars_have_the_statistics_of_real_ones(seed: int) -> None:
     found = statistics(simulate(seed, last=LAST).bars)
     far = {
-        name: (found[name], real, near)
-        for name, (real, near) in STATISTICS.items()
-        if abs(found[name] - real) > near
+        name: (found[name], real, near) for name, (real, near) in STATISTICS.items() if abs(found[name] - real) > near
     }
     assert found.keys() == STATISTICS.keys()
     assert not far, "simulated, real, how near"

@@ -18,9 +18,7 @@ def test_put_get_list_delete(tmp_path: Path) -> None:
     assert objects.list("a") == ["a/c/d"]
 
 
-def test_a_failed_put_leaves_the_old_object_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_put_leaves_the_old_object_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = LocalObjects(tmp_path)
     objects.put("a", b"old")
 

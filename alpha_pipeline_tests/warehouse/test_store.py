@@ -39,9 +39,7 @@ def test_the_same_rows_fetched_later_change_nothing(warehouse: Warehouse) -> Non
         (bars().head(0), "empty frame never erases"),
     ],
 )
-def test_a_bad_frame_is_refused_and_nothing_is_written(
-    warehouse: Warehouse, bad: pl.DataFrame, named: str
-) -> None:
+def test_a_bad_frame_is_refused_and_nothing_is_written(warehouse: Warehouse, bad: pl.DataFrame, named: str) -> None:
     warehouse.write(BARS, "QQQ", bars())
     before = warehouse.objects.get(warehouse.key(BARS, "QQQ"))
     with pytest.raises(TableError, match=named):

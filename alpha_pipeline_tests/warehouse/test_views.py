@@ -26,12 +26,8 @@ def test_a_shell_holding_the_file_open_blocks_neither_publishing_nor_queries(war
     import sys
 
     path = warehouse.root / views.DATABASE
-    code = (
-        f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as shell:
+    code = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
         assert shell.stdout is not None
         assert shell.stdout.readline() == b"open\n"
         warehouse.write(raw.BARS, "QQQ", bars())

@@ -41,9 +41,7 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
     failures: dict[str, AlphaError] = {}
     for number, ticker in enumerate(context.partition_keys, start=1):
         try:
-            report = ingest_ticker(
-                warehouse, source, ticker, first=FIRST_BAR, through=alpha.through(), now=now
-            )
+            report = ingest_ticker(warehouse, source, ticker, first=FIRST_BAR, through=alpha.through(), now=now)
         except AlphaError as error:
             record_failure(warehouse, ticker, str(error))
             failures[ticker] = error
@@ -71,9 +69,7 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
 def _results(context: dg.AssetExecutionContext, done: list[IngestReport]) -> Iterator[dg.MaterializeResult]:
     for table in TABLES:
         for report in done:
-            context.add_asset_metadata(
-                _metadata(report), asset_key=table.asset_key, partition_key=report.ticker
-            )
+            context.add_asset_metadata(_metadata(report), asset_key=table.asset_key, partition_key=report.ticker)
         yield dg.MaterializeResult(asset_key=table.asset_key)
 
 
@@ -90,6 +86,4 @@ def _metadata(report: IngestReport) -> dict[str, int | str]:
 
 def _in_words(report: IngestReport) -> str:
     changed = "changed" if report.changed else "unchanged"
-    return (
-        f"{report.ticker}: {report.n_sessions} sessions to {report.last_session}, {report.status}, {changed}"
-    )
+    return f"{report.ticker}: {report.n_sessions} sessions to {report.last_session}, {report.status}, {changed}"

@@ -12,9 +12,9 @@ class EncoderLayer(nn.Module):
 
     No dropout inside the attention: on a CPU it costs four times the attention itself.
 
-    `forward` returns every position, `last` the last one only, equal up to rounding. A forecast needs just that
-    one, so the last layer of a stack asks for it alone: its one query is taken into the space of the inputs
-    (``q·(W_k h) = (W_k' q)·h``), and no key or value of the T sessions is ever computed.
+    `forward` returns every position, `last` the last one only, equal up to rounding. A forecast needs just
+    that one, so the last layer of a stack asks for it alone: its one query is taken into the space of the
+    inputs (``q·(W_k h) = (W_k' q)·h``), and no key or value of the T sessions is ever computed.
 
     Source: Vaswani et al., "Attention is all you need", NeurIPS 2017.
 

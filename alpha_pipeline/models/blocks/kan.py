@@ -18,14 +18,16 @@ def chebyshev_basis(x: Tensor, degree: int) -> Tensor:
 
 
 class ChebyshevKAN(nn.Module):
-    """Each output is a sum over inputs of a learned polynomial: ``y_o = b_o + sum_i sum_k c_oik T_k(tanh(x_i))``.
+    """Each output is a sum over inputs of a learned polynomial.
+
+    ``y_o = b_o + sum_i sum_k c_oik T_k(tanh(x_i))``, with T_k the Chebyshev polynomials.
 
     All edges are one matrix product of the basis with the coefficients, so a layer costs about what a linear
     layer of ``degree`` times its inputs does. Coefficients of degree k start ``1 / k`` as large as the linear
     ones: the layer starts smooth, and has to learn its bends.
 
-    Sources: Liu et al., "KAN: Kolmogorov-Arnold networks", ICLR 2025; the Chebyshev basis after Sidharth et al.,
-    "Chebyshev polynomial-based Kolmogorov-Arnold networks", arXiv 2405.07200.
+    Sources: Liu et al., "KAN: Kolmogorov-Arnold networks", ICLR 2025; the Chebyshev basis after Sidharth
+    et al., "Chebyshev polynomial-based Kolmogorov-Arnold networks", arXiv 2405.07200.
 
     Args:
         inputs: I.

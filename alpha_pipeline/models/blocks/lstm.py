@@ -10,7 +10,8 @@ class LSTM(nn.Module):
     Recurrent weights start orthogonal and the forget gate open, so that the state of a whole window survives
     the first epochs.
 
-    Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997; the open forget
+    Source: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997; the open
+        forget
     gate after Jozefowicz et al., "An empirical exploration of recurrent network architectures", ICML 2015.
 
     Args:

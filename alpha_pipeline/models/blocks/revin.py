@@ -19,8 +19,9 @@ class RevIN(nn.Module):
     Shapes: ``x`` is (B, T, C), ``y`` is (B, H, C); T and H may differ. Units: `normalise` maps the units of
     ``x`` to a dimensionless scale, `denormalise` maps back to those of ``x``.
 
-    The statistics are returned, not stored, so `denormalise` cannot reuse those of an earlier batch. They carry
-    no gradient, as in the authors' code. The gain is ``exp(log_gain)``: never zero, so the inverse exists.
+    The statistics are returned, not stored, so `denormalise` cannot reuse those of an earlier batch. They
+    carry no gradient, as in the authors' code. The gain is ``exp(log_gain)``: never zero, so the inverse
+    exists.
 
     Source: Kim et al., "Reversible instance normalization for accurate time-series forecasting against
     distribution shift", ICLR 2022; authors' code github.com/ts-kim/RevIN. Departures: positive gain, explicit

@@ -13,7 +13,9 @@ _LEAST_DF = 2.1  # the variance exists
 
 
 class StudentTHead(nn.Module):
-    """Maps features (B, D) to location and log scale per horizon; the degrees of freedom are learned per horizon.
+    """Maps features (B, D) to location and log scale per horizon.
+
+    The degrees of freedom are learned, one value per horizon.
 
     The weights start near zero and the biases at the training slice's mean and scale, so training starts from
     the expanding-mean baseline and has to earn every departure from it.
@@ -43,6 +45,7 @@ class StudentTHead(nn.Module):
     def forward(self, features: Tensor) -> Prediction:
         """Distributions from features (B, D)."""
         kept = self.dropout(features)
-        # A scale beyond e^±3 volatilities is never meant; the bound keeps one odd day from ending the training.
+        # A scale beyond e^±3 volatilities is never meant; the bound keeps one odd day from ending the
+        # training.
         log_scale = self.log_scale(kept).clamp(-3.0, 3.0)  # (B, H)
         return Prediction(self.location(kept), log_scale, F.softplus(self.raw_df) + _LEAST_DF)

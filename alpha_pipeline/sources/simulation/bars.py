@@ -124,9 +124,7 @@ def _ex_sessions(instrument: Instrument, days: tuple[dt.date, ...]) -> Indices:
     if not instrument.dividend_yield:
         return is_ex
     number = stable_number(instrument.ticker)
-    first_month, day = (
-        (3, FUND_DIVIDEND_DAY) if instrument.is_fund else (1 + number % 3, 1 + number // 3 % 28)
-    )
+    first_month, day = (3, FUND_DIVIDEND_DAY) if instrument.is_fund else (1 + number % 3, 1 + number // 3 % 28)
     place = {session: i for i, session in enumerate(days)}
     for year in range(HORIZON_FIRST.year, HORIZON_LAST.year + 1):
         for month in range(first_month, 13, 3):

@@ -28,9 +28,7 @@ def student(seed: int, name: str, freedom: float, size: int) -> Array:
 
 def student_halves(seed: int, name: str, freedom: float, n_sessions: int) -> Array:
     """Unit-variance draws for the night and the day of every session; shape (2, n_sessions)."""
-    return np.stack(
-        [student(seed, f"{name} {half}", freedom, n_sessions) for half in ("overnight", "intraday")]
-    )
+    return np.stack([student(seed, f"{name} {half}", freedom, n_sessions) for half in ("overnight", "intraday")])
 
 
 def student_mean_abs(freedom: float) -> float:

@@ -55,9 +55,7 @@ class Returns:
     expected: Array
 
 
-def instrument_returns(
-    seed: int, path: market.MarketPath, planted_ic: float, first_known: Indices
-) -> Returns:
+def instrument_returns(seed: int, path: market.MarketPath, planted_ic: float, first_known: Indices) -> Returns:
     """Simulate every instrument on a market path.
 
     Args:
@@ -68,9 +66,7 @@ def instrument_returns(
     """
     beta, rest_volatility, drift = (
         np.array(values)[:, None]
-        for values in zip(
-            *[(i.beta, _rest_volatility(i), i.drift_ann / 252) for i in INSTRUMENTS], strict=True
-        )
+        for values in zip(*[(i.beta, _rest_volatility(i), i.drift_ann / 252) for i in INSTRUMENTS], strict=True)
     )
     stress = np.exp(PASS_THROUGH * (path.log_volatility - math.log(MARKET_VOLATILITY)))
     stress /= math.sqrt(PASS_THROUGH_NORM)
@@ -99,9 +95,7 @@ def _rest(seed: int, n_sessions: int) -> tuple[Array, Array]:
     levels = np.empty((len(INSTRUMENTS), n_sessions))
     for row, instrument in enumerate(INSTRUMENTS):
         own, level = _own_shocks(seed, instrument, n_sessions)
-        shocks[:, row] = (
-            math.sqrt(instrument.tie) * groups[instrument.group] + math.sqrt(1 - instrument.tie) * own
-        )
+        shocks[:, row] = math.sqrt(instrument.tie) * groups[instrument.group] + math.sqrt(1 - instrument.tie) * own
         levels[row] = np.sqrt(instrument.tie + (1 - instrument.tie) * level**2)
     return shocks, levels
 

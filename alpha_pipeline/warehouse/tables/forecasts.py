@@ -44,9 +44,7 @@ class Daily(pa.DataFrameModel):
     prob_spike: float = pa.Field(
         ge=0, le=1, nullable=True, description="P(change > +10 %); null where not a spike model"
     )
-    spike_threshold: float = pa.Field(
-        ge=0, le=1, nullable=True, description="Chosen on the fold's validation slice"
-    )
+    spike_threshold: float = pa.Field(ge=0, le=1, nullable=True, description="Chosen on the fold's validation slice")
     trained_through: pl.Date = pa.Field(description="Last session whose label was used")
     model_id: str = pa.Field(description="Ids of the members that made it, joined by +")
     seeds: int = pa.Field(ge=1, description="Members averaged")

@@ -39,9 +39,7 @@ class Bars(pa.DataFrameModel):
         # Adjusted prices carry float32 precision: an open equal to the low may differ in the last bits.
         low, high = pl.col("low") * (1 - 1e-6), pl.col("high") * (1 + 1e-6)
         inside = pl.col("open", "close").is_between(low, high)
-        return data.lazyframe.select(
-            pl.all_horizontal(inside, high.is_finite(), pl.col("adj_close").is_finite())
-        )
+        return data.lazyframe.select(pl.all_horizontal(inside, high.is_finite(), pl.col("adj_close").is_finite()))
 
 
 class Actions(pa.DataFrameModel):

@@ -42,6 +42,4 @@ class Scores(pa.DataFrameModel):
 
 
 LEDGER = table("portfolio.ledger", Ledger, key=("strategy", "session"), unit="strategy")
-SCORES = table(
-    "evaluation.scores", Scores, key=("model", "ticker", "horizon", "window", "metric"), unit="model"
-)
+SCORES = table("evaluation.scores", Scores, key=("model", "ticker", "horizon", "window", "metric"), unit="model")

@@ -52,9 +52,7 @@ class SectorRotation(pa.DataFrameModel):
     """One row per session: the sector held from the next open; chosen anew on the last session of a week."""
 
     session: pl.Date
-    pick: str = pa.Field(
-        nullable=True, description="Sector; null while there is none or the rotation abstains"
-    )
+    pick: str = pa.Field(nullable=True, description="Sector; null while there is none or the rotation abstains")
     qqq_allowed: bool = pa.Field(description="XLK and XLY are both bullish")
     is_rebalance: bool
     missing: str = pa.Field(description="Sectors without a fresh forecast, comma-separated")
@@ -72,9 +70,7 @@ class VixRegime(pa.DataFrameModel):
         nullable=True, description="Expected change of ^VIX over the next session, ratio - 1"
     )
     prob_spike: float = pa.Field(ge=0, le=1, nullable=True)
-    spike_threshold: float = pa.Field(
-        ge=0, le=1, nullable=True, description="prob_spike at or above it exits"
-    )
+    spike_threshold: float = pa.Field(ge=0, le=1, nullable=True, description="prob_spike at or above it exits")
     regime: str = pa.Field(isin=["calm", "normal", "stressed"], nullable=True)
     exit_longs: bool
     size_multiplier: float = pa.Field(ge=0, le=1, nullable=True)
