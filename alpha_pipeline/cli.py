@@ -148,9 +148,8 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on the loopback interface.")] = 3000,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
-    from alpha_pipeline.defs.home import CHECKOUT
+    from alpha_pipeline.defs.home import CHECKOUT, open_instance
     from alpha_pipeline.defs.partitions import sync_tickers
-    from alpha_pipeline.defs.runner import open_instance
     from alpha_pipeline.warehouse.store import Warehouse
 
     settings = _settings(source, path, warehouse, profile, of_market=source is None)

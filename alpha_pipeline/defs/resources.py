@@ -12,7 +12,7 @@ from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 
 
-class AlphaResource(dg.ConfigurableResource):
+class AlphaResource(dg.ConfigurableResource[None]):
     """The settings of the process (environment variables, overridden by `overrides`) and what they name."""
 
     overrides: dict[str, str] = {}  # noqa: RUF012  pydantic copies field defaults

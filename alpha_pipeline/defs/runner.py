@@ -18,6 +18,7 @@ from alpha_pipeline.settings import Settings
 from alpha_pipeline.steps.progress import Progress, report
 from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
 from alpha_pipeline.universe import CORE
+from alpha_pipeline.warehouse.store import span
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added
 
@@ -115,7 +116,7 @@ class Runner:
         last = self._last_session()
         if last < FIRST_SESSION:
             raise NotEnoughDataError(
-                f"The bars end on {last}, before the first out-of-sample session {FIRST_SESSION}: no signal can be made."
+                f"The bars end on {last}, before the first out-of-sample session {FIRST_SESSION}: there is no signal."
             )
         stale = stale_sessions(self.warehouse, calendar.between(FIRST_SESSION, last))
         for first, until in blocks([d.isoformat() for d in calendar.between(FIRST_SESSION, last)], stale):
@@ -128,12 +129,10 @@ class Runner:
         return [t for t in registered if listed is None or t in listed or t in needed]
 
     def _last_session(self) -> dt.date:
-        bars = self.warehouse.read(BARS, CORE, columns=["session"])
-        if bars.is_empty():
+        held = span(self.warehouse.read(BARS, CORE, columns=["session"]))
+        if held is None:
             raise NotEnoughDataError(f"None of the core tickers ({', '.join(CORE)}) has bars: no signal can be made.")
-        newest = bars.get_column("session").max()
-        assert isinstance(newest, dt.date)
-        return newest
+        return held[1]
 
     def _run(self, stage: Stage, *, tolerant: bool = False) -> None:
         """Run one stage and record it in the instance.

@@ -16,7 +16,7 @@ from alpha_pipeline.steps.progress import Progress, report
 from alpha_pipeline.steps.training import courses, load_artifact
 from alpha_pipeline.training.artifact import Artifact
 from alpha_pipeline.training.trainer import find
-from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 
 FORECAST_VERSION = "1"
@@ -60,12 +60,12 @@ def forecast_tickers(
     for number, ticker in enumerate(tickers, start=1):
         _forecast_ticker(warehouse, experiments, ticker, profile, now)
         held = warehouse.read(DAILY, [ticker])
-        newest = held.get_column("session").max() if held.height else None
+        held_span = span(held)
         reports[ticker] = ForecastReport(
             n_rows=held.height,
             n_live=held.filter("is_live").height,
             models=tuple(held.get_column("model").unique().sort()),
-            last_session=newest if isinstance(newest, dt.date) else None,
+            last_session=held_span[1] if held_span else None,
         )
         report(Progress("forecasts", number, len(tickers), ticker))
     return reports

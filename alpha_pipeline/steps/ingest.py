@@ -9,7 +9,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.sources.base import PriceSource
-from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
 
 FIRST_BAR = dt.date(2010, 1, 4)
@@ -65,16 +65,14 @@ def ingest_ticker(
         AlphaError: the warehouse holds sessions after `through`.
     """
     held = warehouse.read(raw.BARS, [ticker])
-    newest = held.get_column("session").max() if held.height else None
-    if isinstance(newest, dt.date) and newest > through:
+    oldest, newest = span(held) or (first, through)
+    if newest > through:
         raise AlphaError(
             f"{ticker}: the warehouse already holds {newest}, after {through}. "
             "Give a replay of the past a folder of its own (--warehouse)."
         )
-    oldest = held.get_column("session").min() if held.height else None
-    start = min(first, oldest) if isinstance(oldest, dt.date) else first
     held_quarantine = warehouse.read(raw.QUARANTINE, [ticker])
-    judged = ingest(source.fetch(ticker, start, through), held, held_quarantine, now=now, through=through)
+    judged = ingest(source.fetch(ticker, min(first, oldest), through), held, held_quarantine, now=now, through=through)
     if judged.needs_full_history:
         raise SourceError(
             f"{ticker}: the source restated its history (a split or dividend) but no longer reaches back to {oldest}, "

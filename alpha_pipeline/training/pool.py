@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Self
+from weakref import WeakKeyDictionary
 
 from alpha_pipeline.models.architectures import is_warm_started
 from alpha_pipeline.training.artifact import Artifact
@@ -32,6 +33,7 @@ class Crew:
         self._workers = workers
         self._device = device
         self._pool: ProcessPoolExecutor | None = None
+        self._pool_of: WeakKeyDictionary[Future[Artifact], ProcessPoolExecutor] = WeakKeyDictionary()
         self._restarts_left = _RESTARTS
 
     def __enter__(self) -> Self:
@@ -42,31 +44,38 @@ class Crew:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
+    @property
+    def room(self) -> int:
+        """How many tasks to hand over at a time: enough that no worker waits for its next one."""
+        return 1 if self._workers < 2 else 2 * self._workers
+
     def submit(self, task: Task) -> Future[Artifact]:
         """Run a task, at once or in a worker."""
         if self._workers < 2 or not is_warm_started(task.member.experiment.architecture):
             return _run_here(task, self._device)
+        pool = self._pool or ProcessPoolExecutor(self._workers, get_context("spawn"), initializer=start_worker)
+        self._pool = pool
         try:
-            return self._submit(task)
+            with _main_hidden():
+                future = pool.submit(train_task, task, self._device)
         except BrokenProcessPool as error:  # a worker died since the last answer
-            broken: Future[Artifact] = Future()
-            broken.set_exception(error)
-            return broken
+            future = Future()
+            future.set_exception(error)
+        self._pool_of[future] = pool
+        return future
 
-    def restart(self) -> bool:
-        """Drop a pool whose worker died (killed, out of memory); False when that happens too often."""
-        if self._pool is None:
-            return True  # another task of the same pool has reported it
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = None
-        self._restarts_left -= 1
+    def may_retry(self, future: Future[Artifact]) -> bool:
+        """Whether a failed task failed only because a worker of its pool died (killed, out of memory).
+
+        The broken pool is replaced at the next submission. One that keeps breaking is given up.
+        """
+        if not isinstance(future.exception(), BrokenProcessPool):
+            return False
+        if self._pool_of[future] is self._pool and self._pool is not None:  # the first to tell
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+            self._restarts_left -= 1
         return self._restarts_left >= 0
-
-    def _submit(self, task: Task) -> Future[Artifact]:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._workers, get_context("spawn"), initializer=start_worker)
-        with _main_hidden():
-            return self._pool.submit(train_task, task, self._device)
 
 
 def _run_here(task: Task, device: str) -> Future[Artifact]:

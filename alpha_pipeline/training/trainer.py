@@ -7,6 +7,7 @@ starts, so a killed training resumes after it, and ends with the same bytes.
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -108,19 +109,17 @@ def train(
     """
     courses = [_Course(chain) for chain in chains]
     tally = _Tally(sum(len(course.folds) for course in courses), progress)
+    waiting = deque(courses)
     running: dict[Future[Artifact], _Course] = {}
     with Crew(workers, device) as crew:
-
-        def proceed(course: _Course) -> None:
-            for artifact in course.found(load):
-                tally.found(artifact)
-            task = course.task()
-            if task is not None:
-                running[crew.submit(task)] = course
-
-        for course in courses:
-            proceed(course)
-        while running:
+        while waiting or running:
+            while waiting and len(running) < crew.room:
+                course = waiting.popleft()
+                for artifact in course.found(load):
+                    tally.found(artifact)
+                task = course.task()
+                if task is not None:
+                    running[crew.submit(task)] = course
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 course = running.pop(future)
@@ -129,12 +128,13 @@ def train(
                     save(future.result())
                     course.advance(future.result())
                     tally.trained(future.result())
-                elif not (isinstance(error, BrokenProcessPool) and crew.restart()):
+                elif not crew.may_retry(future):
                     course.fail(error)
-                proceed(course)
+                waiting.append(course)
+    failures = dict.fromkeys((course.ticker, course.failure) for course in courses if course.failure)
     return TrainingResult(
         artifacts=tuple(artifact for course in courses for artifact in course.artifacts),
-        failures=tuple((course.ticker, course.failure) for course in courses if course.failure),
+        failures=tuple(failures),
         n_trained=tally.n_trained,
         n_found=tally.n_found,
     )

@@ -67,7 +67,7 @@ class LocalObjects:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            os.replace(temporary, path)  # noqa: PTH105  the tests make this very call fail
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

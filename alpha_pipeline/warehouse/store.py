@@ -21,6 +21,12 @@ CONTENT = "alpha.content"
 INPUTS = "alpha.inputs"
 
 
+def span(frame: pl.DataFrame) -> tuple[dt.date, dt.date] | None:
+    """The first and the last session of a frame, or None when it has none."""
+    days: list[dt.date] = frame.get_column("session").drop_nulls().to_list()
+    return (min(days), max(days)) if days else None
+
+
 def content_hash(table: Table, frame: pl.DataFrame) -> str:
     """A hash of what a frame says, without the columns that only say when."""
     return frame_hash(frame.select(c for c in table.columns if c not in table.volatile))

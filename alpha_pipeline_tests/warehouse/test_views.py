@@ -48,5 +48,5 @@ def test_deleting_the_database_loses_nothing(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize("wrong", ["select nothing from nowhere", "selec 1"])
 def test_wrong_sql_says_what_is_wrong(warehouse: Warehouse, wrong: str) -> None:
-    with pytest.raises(views.SqlError, match="SQL: .*(nowhere|selec)"):
+    with pytest.raises(views.SqlError, match=r"SQL: .*(nowhere|selec)"):
         views.query(warehouse, TABLES, wrong)

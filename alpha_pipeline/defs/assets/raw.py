@@ -34,7 +34,7 @@ TABLES = (raw.BARS, raw.ACTIONS, raw.REVISIONS, raw.QUARANTINE, raw.COVERAGE)
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult]:
+def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult[None]]:
     """Fetch each ticker, keep what can be trusted, and mark exactly those that succeeded."""
     warehouse, source, now = alpha.warehouse(), alpha.source(), alpha.settings().now()
     done: list[IngestReport] = []
@@ -66,7 +66,7 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
         raise dg.Failure("; ".join(f"{ticker}: {error}" for ticker, error in serious.items()))
 
 
-def _results(context: dg.AssetExecutionContext, done: list[IngestReport]) -> Iterator[dg.MaterializeResult]:
+def _results(context: dg.AssetExecutionContext, done: list[IngestReport]) -> Iterator[dg.MaterializeResult[None]]:
     for table in TABLES:
         for report in done:
             context.add_asset_metadata(_metadata(report), asset_key=table.asset_key, partition_key=report.ticker)

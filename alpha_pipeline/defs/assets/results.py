@@ -6,7 +6,7 @@ from alpha_pipeline.defs.assets.features import column_schema
 from alpha_pipeline.defs.policy import OWNERS
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.steps import results as steps
-from alpha_pipeline.warehouse.tables import signals as signals
+from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
@@ -24,7 +24,7 @@ CODE_VERSION = "1"
     group_name="portfolio",
     metadata={"dagster/column_schema": column_schema(LEDGER)},
 )
-def ledger(alpha: AlphaResource) -> dg.MaterializeResult:
+def ledger(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Run every strategy through the ledger; its Sharpe ratios and equity plot in the web UI."""
     summary = steps.write_ledger(alpha.warehouse())
     metadata: dict[str, float] = {}
@@ -43,7 +43,7 @@ def ledger(alpha: AlphaResource) -> dg.MaterializeResult:
     group_name="evaluation",
     metadata={"dagster/column_schema": column_schema(SCORES)},
 )
-def scores(alpha: AlphaResource) -> dg.MaterializeResult:
+def scores(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Score every model out of sample; the pooled information coefficients plot in the web UI."""
     pooled = steps.write_scores(alpha.warehouse())
     return dg.MaterializeResult(metadata={f"{model}_ic": value for model, value in pooled.items()})

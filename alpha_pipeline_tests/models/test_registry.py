@@ -1,0 +1,101 @@
+"""Every architecture through the one interface: shapes, gradients, and what it must not depend on."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from alpha_pipeline.models.contract import ClosedFormModel, Model, TrainedModel, WindowSet
+from alpha_pipeline.models.registry import build
+from alpha_pipeline.training.losses import student_t_nll
+from alpha_pipeline_tests.learning_world import ARCHITECTURES, experiment
+
+T, F, H = 16, 5, 2
+
+
+def model_of(kind: str, *, level_matters: bool = False) -> TrainedModel | ClosedFormModel:
+    torch.manual_seed(0)
+    return build(experiment(kind).architecture, inputs=F, window=T, horizons=H, level_matters=level_matters)
+
+
+def price_windows(n: int, level: float = 300.0) -> Tensor:
+    """Log OHLC and log volume of random walks."""
+    rng = np.random.default_rng(0)
+    close = np.log(level) + rng.normal(0, 0.01, (n, T)).cumsum(axis=1)
+    bars = close[:, :, None] + rng.normal(0, 0.003, (n, T, 5))
+    bars[:, :, 3], bars[:, :, 4] = close, rng.normal(10, 0.3, (n, T))
+    return torch.tensor(bars, dtype=torch.float32)
+
+
+def fitted(model: Model, windows: Tensor) -> Model:
+    data = WindowSet(windows, torch.randn(len(windows), H))
+    if isinstance(model, ClosedFormModel):
+        model.fit(data, data)
+    elif isinstance(model, TrainedModel):
+        model.prepare(data)
+    return model.eval()
+
+
+@pytest.mark.parametrize("kind", sorted(ARCHITECTURES))
+def test_shapes(kind: str) -> None:
+    windows = price_windows(40)
+    prediction = fitted(model_of(kind), windows)(windows)
+    assert prediction.location.shape == prediction.log_scale.shape == (40, H)
+    assert prediction.degrees_of_freedom.shape == (H,)
+    assert (prediction.degrees_of_freedom > 2).all()
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "v17"])
+@pytest.mark.parametrize("level_matters", [False, True])
+def test_every_parameter_gets_a_gradient(kind: str, level_matters: bool) -> None:
+    model = model_of(kind, level_matters=level_matters)
+    windows = price_windows(64)
+    fitted(model, windows).train()
+    student_t_nll(model(windows), torch.randn(64, H)).backward()
+    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert silent == []
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "v17"])
+def test_training_starts_from_the_expanding_mean(kind: str) -> None:
+    windows, targets = price_windows(200), 0.3 + 2 * torch.randn(200, H)
+    model = model_of(kind)
+    assert isinstance(model, TrainedModel)
+    model.prepare(WindowSet(windows, targets))
+    with torch.no_grad():
+        for parameter in (model.head.location.weight, model.head.log_scale.weight):
+            parameter.zero_()
+        prediction = model.eval()(windows)
+    torch.testing.assert_close(prediction.location[0], targets.mean(dim=0))
+    assert (prediction.log_scale.std(dim=0) == 0).all()
+
+
+def test_v17_does_not_see_the_price_level() -> None:
+    """Prepared at a price of 300, it forecasts the same path the same at 500 and at 0.03."""
+    model = fitted(model_of("v17"), price_windows(64))
+    at_300 = model(price_windows(8, level=300.0))
+    for level in (500.0, 0.03):
+        elsewhere = model(price_windows(8, level=level))
+        torch.testing.assert_close(elsewhere.location, at_300.location, rtol=0, atol=2e-4)
+        torch.testing.assert_close(elsewhere.log_scale, at_300.log_scale, rtol=0, atol=2e-4)
+
+
+def test_v17_sees_the_level_of_an_index_and_the_volatility_of_all() -> None:
+    model = model_of("v17", level_matters=True)
+    torch.nn.init.normal_(model.head.location.weight)
+    fitted(model, torch.cat((price_windows(64, 15.0), price_windows(64, 25.0))))
+    calm, high = model(price_windows(8, 15.0)), model(price_windows(8, 25.0))
+    assert ((calm.location - high.location).abs() > 0.1).all()
+    fund = model_of("v17")
+    torch.nn.init.normal_(fund.head.location.weight)
+    windows = price_windows(64)
+    fitted(fund, torch.cat((windows, windows.mean(1, keepdim=True) + 3 * (windows - windows.mean(1, keepdim=True)))))
+    wild = windows.mean(1, keepdim=True) + 3 * (windows - windows.mean(1, keepdim=True))
+    assert ((fund(windows).location - fund(wild).location).abs() > 0.1).all()
+
+
+def test_v17_survives_a_halted_stock() -> None:
+    windows = torch.full((4, T, F), 5.0)
+    prediction = fitted(model_of("v17"), price_windows(64))(windows)
+    assert torch.isfinite(prediction.location).all()
+    assert torch.isfinite(prediction.log_scale).all()
