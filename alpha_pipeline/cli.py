@@ -19,17 +19,19 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.table import Table
 
-from alpha_pipeline.errors import AlphaError, UsageError
+from alpha_pipeline.errors import AlphaError, NotEnoughDataError, UsageError
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.steps import progress as steps_progress
 
 if TYPE_CHECKING:
     from alpha_pipeline.defs.runner import Runner
+    from alpha_pipeline.sources.base import PriceSource
 
 # Dagster, torch and DuckDB take seconds to import: each command imports what it needs.
 # ruff: noqa: PLC0415
@@ -77,11 +79,14 @@ def run(
     """From bars to the next session's QQQ position: ingest, train what is missing, forecast, signal, score."""
     settings = _settings(source, path, warehouse, profile, through)
     chosen = _experiments(experiments)
-    asked = _tickers(tickers)
+    asked = _tickers(tickers, settings)
+    _require_source(settings)
     with _runner(settings) as runner:
         runner.day(asked, chosen)
     _publish_views(settings)
-    _print_card(settings, tuple(runner.problems))
+    problems = tuple(runner.problems)
+    _print_card(settings, problems)
+    _write_report(settings, problems)
     console.print(
         f"[dim]Warehouse {settings.warehouse} · `alpha ui` or `make ui` opens the graph · `alpha sql` queries it[/]"
     )
@@ -94,6 +99,15 @@ def today(warehouse: WarehouseOption = None) -> None:
 
 
 @app.command()
+def report(
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; WAREHOUSE/reports when not given.")] = None,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Write the daily report: one HTML page that opens offline."""
+    _write_report(_settings(warehouse=warehouse), out=out)
+
+
+@app.command()
 def train(
     warehouse: WarehouseOption = None,
     profile: ProfileOption = None,
@@ -103,8 +117,10 @@ def train(
     """Train what is missing and nothing else, then forecast."""
     settings = _settings(warehouse=warehouse, profile=profile, of_market=True)
     chosen = _experiments(experiments)
+    asked = _tickers(tickers, settings)
+    _require_filled(settings)
     with _runner(settings) as runner:
-        runner.train(_tickers(tickers), chosen)
+        runner.train(asked, chosen)
     console.print("Every model asked for is trained, and its forecasts are in forecasts.daily.")
 
 
@@ -121,7 +137,9 @@ def sql(
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.views import query as run_query
 
-    frame = run_query(Warehouse(_settings(warehouse=warehouse).warehouse), TABLES, query)
+    settings = _settings(warehouse=warehouse)
+    _require_filled(settings)
+    frame = run_query(Warehouse(settings.warehouse), TABLES, query)
     write_frame(frame, output_format.value, out)
 
 
@@ -196,10 +214,11 @@ def add_tickers(
 
     settings = _settings(source, path, warehouse, of_market=source is None)
     asked = _checked(names)
+    alpha = AlphaResource(overrides=settings.environment())
+    require_known(_require_source(settings), asked, alpha.through())
+    alpha.source()  # from here on the warehouse is of this market
+    new = add(alpha.warehouse(), asked)
     with open_instance(settings) as instance:
-        alpha = AlphaResource()
-        require_known(alpha.source(), asked, alpha.through())
-        new = add(alpha.warehouse(), asked)
         sync_tickers(instance, alpha.warehouse())
     known = [ticker for ticker in asked if ticker not in new]
     if new:
@@ -281,8 +300,40 @@ def _checked(names: list[str]) -> list[str]:
     return list(dict.fromkeys(checked(name) for name in names))
 
 
-def _tickers(names: str | None) -> list[str] | None:
-    return None if names is None else _checked(names.split(","))
+def _tickers(names: str | None, settings: Settings) -> list[str] | None:
+    """The tickers named, or None; only followed ones can be asked for."""
+    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.tickers import followed
+
+    if names is None:
+        return None
+    asked = _checked(names.split(","))
+    strangers = sorted(set(asked) - set(followed(Warehouse(settings.warehouse))))
+    if strangers:
+        raise UsageError(
+            f"Not followed: {', '.join(strangers)}. `alpha tickers add {' '.join(strangers)}` follows them."
+        )
+    return asked
+
+
+def _require_source(settings: Settings) -> "PriceSource":
+    """The source, once it is known to be readable and of the warehouse's market; a wrong one leaves no trace."""
+    from alpha_pipeline.sources.registry import make_source
+    from alpha_pipeline.steps.ingest import require_usable
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    source = make_source(settings)
+    require_usable(Warehouse(settings.warehouse), source)
+    return source
+
+
+def _require_filled(settings: Settings) -> None:
+    """Refuse an empty warehouse, which is most often a mistyped one, before anything is made in it."""
+    from alpha_pipeline.warehouse.market import read_market
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    if read_market(Warehouse(settings.warehouse)) is None:
+        raise NotEnoughDataError(f"{settings.warehouse} is no warehouse yet, or an empty one. `alpha run` fills it.")
 
 
 def _experiments(names: str | None) -> list[str] | None:
@@ -308,20 +359,24 @@ def _runner(settings: Settings) -> "Iterator[Runner]":
         TextColumn("[dim]{task.fields[detail]}"),
         console=errors,
     )
-    shown: dict[str, object] = {}
+    shown: dict[str, TaskID] = {}
 
     def observe(step: steps_progress.Progress) -> None:
         if step.stage not in shown:
             shown[step.stage] = bars.add_task(step.stage, total=None, detail="")
         task = shown[step.stage]
-        bars.update(task, completed=step.done, total=step.total or None, detail=step.detail)  # type: ignore[arg-type]
+        if step.is_over:  # a stage that counted nothing shows as one thing done
+            total = bars.tasks[task].total or 1
+            bars.update(task, completed=total, total=total, detail=step.detail)
+        else:
+            bars.update(task, completed=step.done, total=step.total or None, detail=step.detail)
 
     with bars, steps_progress.watching(observe):
         observe(steps_progress.Progress("start", 0, 0, "loading"))
         from alpha_pipeline.defs.runner import Runner
 
         runner = Runner(settings)
-        observe(steps_progress.Progress("start", 1, 1, str(settings.warehouse)))
+        observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
         yield runner
 
 
@@ -339,6 +394,20 @@ def _print_card(settings: Settings, problems: tuple[str, ...] = ()) -> None:
     from alpha_pipeline.warehouse.store import Warehouse
 
     console.print(render(signal_card(Warehouse(settings.warehouse), problems)))
+
+
+def _write_report(settings: Settings, problems: tuple[str, ...] = (), out: Path | None = None) -> None:
+    from alpha_pipeline.reports.frames import write_text
+    from alpha_pipeline.steps.report import daily_report, write_report
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    held = Warehouse(settings.warehouse)
+    if out is None:
+        written = write_report(held, problems)
+    else:
+        write_text(daily_report(held, problems)[1], out)
+        written = str(out)
+    console.print(f"Report: {written}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import torch
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.errors import ExperimentError
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.universe import CORE
@@ -35,11 +36,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at the machine, the settings and the warehouse.
-
-    Raises:
-        ExperimentError: an experiment file is malformed; the message names it.
-    """
+    """Look at the machine, the settings and the warehouse."""
     warehouse = Warehouse(settings.warehouse)
     return [_machine(), _disk(settings), _experiments(), *_warehouse(settings, warehouse)]
 
@@ -58,8 +55,10 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _experiments() -> Finding:
-    names = load_experiments()
-    return Finding("experiments", True, ", ".join(names))
+    try:
+        return Finding("experiments", True, ", ".join(load_experiments()))
+    except ExperimentError as error:
+        return Finding("experiments", False, str(error))
 
 
 def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:
@@ -77,7 +76,9 @@ def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:
     last = calendar.last_closed(settings.now())
     lacking = [ticker for ticker in CORE if status.get(ticker) != "complete"]
     detail = "all complete" if not lacking else "; ".join(f"{t}: {status.get(t, 'no bars')}" for t in lacking)
-    fix = "" if not lacking else f'. `alpha sql "from raw.coverage"` tells more; the last closed session is {last}'
+    held_to = coverage.get_column("last_session").drop_nulls().to_list()
+    detail += f"; bars to {max(held_to, default='-')}, the last closed session is {last}"
+    fix = "" if not lacking else '. `alpha sql "from raw.coverage"` tells more'
     findings.append(Finding("core tickers", not lacking, detail + fix))
     refused = warehouse.read(QUARANTINE).height
     tail = '; `alpha sql "from raw.quarantine"` shows them' if refused else ""

@@ -8,7 +8,9 @@ from alpha_pipeline.errors import TickerNameError
 MAG7: Final = ("NVDA", "AAPL", "MSFT", "AMZN", "GOOGL", "META", "TSLA")
 SECTORS: Final = ("XLY", "XLP", "XLK", "XLU", "XLE", "XLF", "XLV")
 VIX: Final = "^VIX"
-CORE: Final = ("QQQ", "SPY", *MAG7, *SECTORS, VIX, "UVXY")
+# Futures on volatility: their decay is known to everyone, and forecasting it is no skill.
+VOLATILITY_FUNDS: Final = ("UVXY",)
+CORE: Final = ("QQQ", "SPY", *MAG7, *SECTORS, VIX, *VOLATILITY_FUNDS)
 # The 49 largest QQQ holdings beside the Magnificent Seven, by today's weights: using them in the past is
 # survivor-biased, and results built on them carry that label.
 HOLDINGS: Final = (

@@ -18,6 +18,7 @@ from alpha_pipeline.warehouse.tables.raw import BARS, COVERAGE
 from alpha_pipeline.warehouse.tables.signals import QQQ_POSITION
 from alpha_pipeline.warehouse.tickers import added
 
+LOOK_AHEADS_NAMED = 10
 _WARN = dg.AssetCheckSeverity.WARN
 
 
@@ -25,18 +26,23 @@ def _schema_check(table: Table) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=table.asset_key, name="schema", description="Every held row fits the table's schema.")
     def schema(alpha: AlphaResource) -> dg.AssetCheckResult:
         warehouse = alpha.warehouse()
-        wrong: list[str] = []
-        rows = 0
-        for unit in warehouse.units(table):
-            held = warehouse.read(table, [unit])
-            rows += held.height
-            try:
-                table.validate(held, unit)
-            except TableError as error:
-                wrong.append(str(error))
-        return dg.AssetCheckResult(passed=not wrong, metadata={"rows": rows, "wrong": "; ".join(wrong) or "-"})
+        held = warehouse.read(table)
+        # All units at once is fast; only a table that fails is searched for the units to blame.
+        wrong = _refusals(table, held, "every unit")
+        if wrong:
+            units = warehouse.units(table)
+            wrong = [words for unit in units for words in _refusals(table, warehouse.read(table, [unit]), unit)] or wrong
+        return dg.AssetCheckResult(passed=not wrong, metadata={"rows": held.height, "wrong": "; ".join(wrong) or "-"})
 
     return schema
+
+
+def _refusals(table: Table, rows: pl.DataFrame, unit: str) -> list[str]:
+    try:
+        table.validate(rows, unit)
+    except TableError as error:
+        return [str(error)]
+    return []
 
 
 @dg.asset_check(asset=BARS.asset_key, description="No followed ticker misses a session between its first and last.")
@@ -73,8 +79,11 @@ def no_look_ahead(alpha: AlphaResource) -> dg.AssetCheckResult:
     place = {day: number for number, day in enumerate(calendar.all_sessions())}
     known = pl.col("trained_through").replace_strict(place, return_dtype=pl.Int64) + 1 + pl.col("horizon")
     early = forecasts.filter(known >= pl.col("session").replace_strict(place, return_dtype=pl.Int64))
+    named = early.select("ticker", "model", "session", "horizon").head(LOOK_AHEADS_NAMED)
+    words = [f"{ticker} by {model}: {day} at horizon {horizon}" for ticker, model, day, horizon in named.iter_rows()]
     return dg.AssetCheckResult(
-        passed=early.is_empty(), metadata={"forecasts": forecasts.height, "too_early": early.height}
+        passed=early.is_empty(),
+        metadata={"forecasts": forecasts.height, "too_early": early.height, "first": "; ".join(words) or "-"},
     )
 
 

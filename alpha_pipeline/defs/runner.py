@@ -148,7 +148,7 @@ class Runner:
             asset_selection=stage.assets,
             raise_on_error=False,
         )
-        report(Progress(stage.title, 1, 1, "done" if result.success else "failed"))
+        report(Progress(stage.title, 0, 0, "" if result.success else "failed", is_over=True))
         if result.success:
             return
         messages = [_message(event) for event in result.all_events if event.is_step_failure]

@@ -3,10 +3,10 @@
 A forecast is scored against what could have been earned: the open-to-open return of what can be traded, the
 close-to-close change of an index. Only forecasts whose outcome is in the targets are scored.
 
-The row ``*`` pools every tradable ticker. There, forecasts and outcomes are divided by the ticker's own
-volatility (of the labels known at that session) before they are correlated or squared. Otherwise TSLA, three
-times as volatile as XLP, would decide the pooled figure, and knowing only which ticker moves most would pass
-as skill in ranks.
+The row ``*`` pools the stocks and funds, less those on volatility. There, forecasts and outcomes are divided
+by the ticker's own volatility (of the labels known at that session) before they are correlated or squared.
+Otherwise TSLA, three times as volatile as XLP, would decide the pooled figure, and knowing only which ticker
+moves most would pass as skill in ranks.
 
 Base rates and volatilities at a session use labels with ``known_at`` before it, as training does. Intervals
 are given for the window ``whole``, by a bootstrap of whole sessions. A figure that is undefined in a window
@@ -27,6 +27,7 @@ from alpha_pipeline.evaluation import linearised, metrics
 from alpha_pipeline.evaluation.bootstrap import Interval, interval, resampled_totals
 from alpha_pipeline.evaluation.linearised import Summable
 from alpha_pipeline.evaluation.outcomes import beside_outcomes
+from alpha_pipeline.universe import VOLATILITY_FUNDS, is_index
 from alpha_pipeline.warehouse.tables.results import SCORES
 
 Array = NDArray[np.float64]
@@ -206,8 +207,10 @@ def scores(forecasts: pl.DataFrame, targets: pl.DataFrame, windows: Sequence[Win
 def _groups(scored: pl.DataFrame) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
     """Each (model, ticker, horizon), then the pool of each (model, horizon)."""
     yield from scored.group_by("model", "ticker", "horizon", maintain_order=True)
-    tradable = scored.filter(~pl.col("ticker").str.starts_with("^"), pl.col("volatility") > 0)
-    pooled = tradable.with_columns(pl.col("expected", "realised") / pl.col("volatility"))
+    # With a fund that decays in the pool, a constant per ticker would already look like skill.
+    left_out = [t for t in scored["ticker"].unique() if is_index(t) or t in VOLATILITY_FUNDS]
+    shares = scored.filter(~pl.col("ticker").is_in(left_out), pl.col("volatility") > 0)
+    pooled = shares.with_columns(pl.col("expected", "realised") / pl.col("volatility"))
     for (model, horizon), group in pooled.group_by("model", "horizon", maintain_order=True):
         yield (model, POOLED, horizon), group
 

@@ -1,5 +1,6 @@
-"""Writes a frame where and how a person asked for it."""
+"""Writes a frame or a text where and how a person asked for it."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -12,12 +13,14 @@ def write_frame(frame: pl.DataFrame, output_format: str, out: Path | None) -> No
     """Write a frame as table, csv, json or parquet to a file, or to standard output.
 
     Raises:
-        UsageError: Parquet is asked for without a file.
+        UsageError: Parquet is asked for without a file, or the file cannot be written.
     """
     if output_format == "parquet":
         if out is None:
             raise UsageError("Parquet is not for a terminal: name a file with --out.")
-        frame.write_parquet(out)
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        _write(buffer.getvalue(), out)
     elif output_format == "csv":
         _put(frame.write_csv(), out)
     elif output_format == "json":
@@ -33,4 +36,20 @@ def _put(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text)
+        write_text(text, out)
+
+
+def write_text(text: str, out: Path) -> None:
+    """Write a text file as UTF-8.
+
+    Raises:
+        UsageError: the file cannot be written; the message says why.
+    """
+    _write(text.encode(), out)
+
+
+def _write(data: bytes, out: Path) -> None:
+    try:
+        out.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"Cannot write {out}: {error.strerror}. Name another file with --out.") from None

@@ -1,6 +1,7 @@
 """The signal card: tomorrow's position on one screen, with its reasons and its record."""
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -89,7 +90,7 @@ def _signals(card: SignalCard) -> Table:
     for ticker, expected in card.ranks:
         rotation.append(f"  {ticker} {expected:+.2%}", style="dim")
     table.add_row("Rotation", _with_missing(rotation, card.rotation))
-    table.add_row("VIX regime", _with_missing(Text(_regime_words(card.regime)), card.regime))
+    table.add_row("VIX regime", _with_missing(Text(regime_words(card.regime)), card.regime))
     return table
 
 
@@ -99,7 +100,9 @@ def _with_missing(text: Text, row: Mapping[str, object]) -> Text:
     return text
 
 
-def _regime_words(row: Mapping[str, object]) -> str:
+def regime_words(row: Mapping[str, object]) -> str:
+    """A row of `signals.vix_regime` in words; what is null reads unknown."""
+
     def percent(value: object) -> str:
         return f"{value:+.1%}" if isinstance(value, float) else "unknown"
 
@@ -124,5 +127,7 @@ def _record(card: SignalCard) -> Table:
     for column in ("Sharpe", "CAGR", "max drawdown"):
         table.add_column(column, justify="right")
     for name, (sharpe, cagr, drawdown) in card.record.items():
-        table.add_row(name.replace("_", " "), f"{sharpe:.2f}", f"{cagr:.1%}", f"{drawdown:.1%}")
+        # A strategy that never moved has no Sharpe ratio.
+        ratio = "-" if math.isnan(sharpe) else f"{sharpe:.2f}"
+        table.add_row(name.replace("_", " "), ratio, f"{cagr:.1%}", f"{drawdown:.1%}")
     return table

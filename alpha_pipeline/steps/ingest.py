@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
+from alpha_pipeline.errors import AlphaError, MarketMismatchError, SourceError, UnknownTickerError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
 
@@ -86,6 +87,19 @@ def ingest_ticker(
     warehouse.write(raw.QUARANTINE, ticker, judged.quarantine)
     warehouse.write(raw.COVERAGE, ticker, judged.coverage)
     return _report(ticker, judged, changed=changed)
+
+
+def require_usable(warehouse: Warehouse, source: PriceSource) -> None:
+    """Check that the source can be read and that the warehouse may hold its bars, before either leaves a trace.
+
+    Raises:
+        MarketMismatchError: the warehouse holds another market.
+        SourceError: there is nothing to read.
+    """
+    held, asked = read_market(warehouse), MarketRecord(source.kind, source.market)
+    if held is not None and held != asked:
+        raise MarketMismatchError(str(warehouse.root), held.market, asked.market)
+    source.tickers()
 
 
 def require_known(source: PriceSource, tickers: list[str], through: dt.date) -> None:

@@ -13,14 +13,16 @@ class Progress:
     Attributes:
         stage: what is being done.
         done: units finished.
-        total: units in all.
+        total: units in all; 0 when the work does not count them.
         detail: what was last done, in words.
+        is_over: whether the stage has ended.
     """
 
     stage: str
     done: int
     total: int
     detail: str = ""
+    is_over: bool = False
 
 
 Observer = Callable[[Progress], None]

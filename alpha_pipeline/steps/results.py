@@ -19,7 +19,7 @@ from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
 
 COST_BPS = 5.0
-SCORES_VERSION = "1"
+SCORES_VERSION = "2"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ SECTOR_MODEL = "v12_super_model"
 VIX_MODEL = "v12_super_model"
 MODELS = sorted({BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL})
 FIRST_SESSION = dt.date(2016, 1, 4)
+# Raise it when the arithmetic of a signal changes, so that held rows are made anew.
+SIGNALS_VERSION = "1"
 NO_INPUTS = "none"
 
 
@@ -84,16 +86,20 @@ def write_position(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.Data
 
 
 def _digests(warehouse: Warehouse) -> pl.DataFrame:
-    """A hash per session of the forecasts and bars that its signals are made from."""
+    """A hash per session of the forecasts and bars that its signals are made from.
+
+    What lies before the first session counts as the first session's: regimes and sizes begin there.
+    """
     forecasts = warehouse.read(DAILY, [*MAG7, *SECTORS, VIX]).filter(pl.col("model").is_in(MODELS))
     bars = final_bars(warehouse, ["QQQ", VIX])
     parts = [
         forecasts.drop("made_at", "is_live").select("session", row=pl.struct(pl.exclude("session")).hash(seed=1)),
         bars.drop("fetched_at").select("session", row=pl.struct(pl.exclude("session")).hash(seed=2)),
     ]
+    session = pl.col("session").clip(lower_bound=FIRST_SESSION)
     # A sum that wraps around does not depend on the order of the rows.
-    total = pl.concat(parts).group_by("session").agg(pl.col("row").sum()).sort("session")
-    return total.select("session", inputs=pl.col("row").cast(pl.String))
+    total = pl.concat(parts).group_by(session).agg(pl.col("row").sum()).sort("session")
+    return total.select("session", inputs=pl.format("{}:{}", pl.lit(SIGNALS_VERSION), "row"))
 
 
 def _forecasts(warehouse: Warehouse, model: str, tickers: Sequence[str], horizon: int) -> pl.DataFrame:

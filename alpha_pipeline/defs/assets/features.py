@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
 from alpha_pipeline.steps import features as steps
@@ -37,16 +37,6 @@ def _ticker_asset(table: Table, build: Build, version: str, deps: list[dg.AssetD
             context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=ticker)
 
     return fill
-
-
-def column_schema(table: Table) -> dg.TableSchema:
-    """The column tab of the web UI, from the table's one declaration."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn(name, str(column.dtype), description=column.description or "")
-            for name, column in table.schema.columns.items()
-        ]
-    )
 
 
 _OWN_BARS = dg.AssetDep(BARS.asset_key)

@@ -7,9 +7,8 @@ from functools import cache
 import dagster as dg
 
 from alpha_pipeline.datasets.inputs import FeatureInputs
-from alpha_pipeline.defs.assets.features import column_schema
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
+from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.ingest import FIRST_BAR, IngestReport, ingest_ticker, record_failure
 from alpha_pipeline.universe import HOLDINGS
 from alpha_pipeline.warehouse.tables import raw
@@ -27,6 +28,7 @@ TABLES = (raw.BARS, raw.ACTIONS, raw.REVISIONS, raw.QUARANTINE, raw.COVERAGE)
             owners=OWNERS,
             code_version=CODE_VERSION,
             group_name="raw",
+            metadata={"dagster/column_schema": column_schema(t)},
             skippable=True,
         )
         for t in TABLES
@@ -40,6 +42,7 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
     done: list[IngestReport] = []
     failures: dict[str, AlphaError] = {}
     for number, ticker in enumerate(context.partition_keys, start=1):
+        steps_progress.report(steps_progress.Progress("bars", number, len(context.partition_keys), ticker))
         try:
             report = ingest_ticker(warehouse, source, ticker, first=FIRST_BAR, through=alpha.through(), now=now)
         except AlphaError as error:
@@ -67,9 +70,10 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
 
 
 def _results(context: dg.AssetExecutionContext, done: list[IngestReport]) -> Iterator[dg.MaterializeResult[None]]:
+    # On the bars alone: Dagster asks its database for the partitions anew at each call.
+    for report in done:
+        context.add_asset_metadata(_metadata(report), asset_key=raw.BARS.asset_key, partition_key=report.ticker)
     for table in TABLES:
-        for report in done:
-            context.add_asset_metadata(_metadata(report), asset_key=table.asset_key, partition_key=report.ticker)
         yield dg.MaterializeResult(asset_key=table.asset_key)
 
 

@@ -2,8 +2,7 @@
 
 import dagster as dg
 
-from alpha_pipeline.defs.assets.features import column_schema
-from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.steps import results as steps
 from alpha_pipeline.warehouse.tables import signals

@@ -7,9 +7,8 @@ import dagster as dg
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.defs.assets.features import column_schema
 from alpha_pipeline.defs.partitions import SESSIONS
-from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.steps import signals as steps

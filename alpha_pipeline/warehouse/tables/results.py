@@ -26,7 +26,7 @@ class Scores(pa.DataFrameModel):
     """One row per (model, ticker, horizon, window, metric), out of sample; n is the number of forecasts."""
 
     model: str
-    ticker: str = pa.Field(description="'*' pools every tradable ticker")
+    ticker: str = pa.Field(description="'*' pools the stocks and funds, less those on volatility")
     horizon: int = pa.Field(ge=1)
     window: str
     metric: str

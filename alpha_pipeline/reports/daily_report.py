@@ -1,0 +1,188 @@
+"""The daily report: one self-contained HTML page with the position, its reasons, and the record behind it.
+
+It opens offline, on a telephone or a wide screen, light or dark. The record stands beside naive rivals and
+every score beside what a forecaster without skill gets, so that a reader sees when there is no edge.
+"""
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import Final
+
+import polars as pl
+
+from alpha_pipeline.evaluation.bootstrap import LEVEL
+from alpha_pipeline.evaluation.scores import POOLED, WHOLE
+from alpha_pipeline.portfolio.costs import DEFAULT_COST_BPS
+from alpha_pipeline.reports import figures
+from alpha_pipeline.reports.page import Section, page, table
+from alpha_pipeline.reports.signal_card import SignalCard, regime_words
+
+SIMULATED_BANNER: Final = "SIMULATED market: no bar, forecast or figure on this page is of a real market"
+NO_SIGNAL_YET: Final = "<p>No rows yet.</p>"
+_VOTE_CLASS = {"strong_buy": "good", "neutral": "warn", "abstain": "bad"}
+_DASH = "&ndash;"
+_SCORES_NOTE = (
+    f"Out of sample, stocks and funds pooled, each in units of its own volatility. In grey: {LEVEL:.0%} of "
+    "the bootstrap resamples of whole sessions. A forecaster without skill has IC and rank IC 0; direction is "
+    "beside always saying up. expanding_mean and ridge are naive rivals: a model has to beat them too."
+)
+
+
+def render_html(
+    card: SignalCard,
+    ledger: pl.DataFrame,
+    regimes: pl.DataFrame,
+    votes: pl.DataFrame,
+    scores: pl.DataFrame,
+    qqq_bars: pl.DataFrame,
+) -> str:
+    """The report of one session. Equal values make equal pages.
+
+    Args:
+        card: the signal card of the session.
+        ledger: rows of ``portfolio.ledger``, every strategy.
+        regimes: rows of ``signals.vix_regime``.
+        votes: rows of ``signals.mag7_vote``.
+        scores: rows of ``evaluation.scores``; only the pooled ones of the whole window are shown.
+        qqq_bars: QQQ's rows of ``raw.bars``.
+    """
+    sections = [
+        Section("Record", _record_note(card), record_table(card)),
+        Section(
+            "Equity and drawdown",
+            "Log scale, 1 before the first session. Below: distance under the highest close so far.",
+            figures.fragment(figures.equity(ledger), "equity") if ledger.height else NO_SIGNAL_YET,
+        ),
+        Section("How good the forecasts are", _SCORES_NOTE, scores_table(scores)),
+        Section(
+            "VIX regime under QQQ",
+            "Adjusted close, log scale; the strip is the regime of each session, marks above it are exits.",
+            figures.fragment(figures.regimes(regimes, qqq_bars), "regime") if regimes.height else NO_SIGNAL_YET,
+        ),
+        Section(
+            f"Mag-7 votes, last {figures.VOTE_SESSIONS} sessions",
+            "Above the dotted line is a strong buy; a cross is an abstention: fewer than 5 ballots.",
+            figures.fragment(figures.votes(votes), "votes") if votes.height else NO_SIGNAL_YET,
+        ),
+    ]
+    mark = "SIMULATED · " if card.is_simulated else ""
+    return page(
+        title=f"{mark}QQQ {card.target_weight:.0%} at the open of {card.next_session}",
+        lead=_lead(card),
+        sections=sections,
+        footer=(
+            f"{mark}Market: {card.market}. A description of rules and their past, not advice. "
+            "What was earned in the past, simulated or real, promises nothing."
+        ),
+        banner=SIMULATED_BANNER if card.is_simulated else "",
+    )
+
+
+def record_table(card: SignalCard) -> str:
+    """The record of every strategy as an HTML table."""
+    rows = []
+    for name in figures.in_order(card.record):
+        sharpe, cagr, drawdown = card.record[name]
+        words = escape(name.replace("_", " "))
+        rows.append([words, _number(sharpe, ".2f"), _number(cagr, ".1%"), _number(drawdown, ".1%")])
+    return table(["strategy", "Sharpe", "CAGR", "max drawdown"], rows) if rows else NO_SIGNAL_YET
+
+
+def scores_table(scores: pl.DataFrame) -> str:
+    """The pooled scores over the whole window as an HTML table, a row per model and horizon."""
+    pooled = scores.filter(pl.col("ticker") == POOLED, pl.col("window") == WHOLE)
+    rows = []
+    for (model, horizon), group in pooled.sort("model", "horizon").group_by("model", "horizon", maintain_order=True):
+        held = {row["metric"]: row for row in group.iter_rows(named=True)}
+        direction = held.get("direction_accuracy", {})
+        rows.append(
+            [
+                escape(str(model)),
+                str(horizon),
+                _with_interval(held.get("ic", {}), "+.3f"),
+                _with_interval(held.get("rank_ic", {}), "+.3f"),
+                _with_interval(direction, ".1%"),
+                _number(direction.get("baseline"), ".1%"),
+                f"{max(row['n'] for row in held.values()):,}",
+                verdict(held),
+            ]
+        )
+    columns = ["model", "horizon", "IC", "rank IC", "direction", "always up", "forecasts", "reading"]
+    return table(columns, rows, words="reading") if rows else NO_SIGNAL_YET
+
+
+def verdict(held: Mapping[str, Mapping[str, object]]) -> str:
+    """What the intervals allow to be said of one model and horizon.
+
+    Args:
+        held: rows of ``evaluation.scores`` by metric.
+    """
+    ic, direction = held.get("ic", {}), held.get("direction_accuracy", {})
+    low, high = ic.get("ci_low"), ic.get("ci_high")
+    if not isinstance(low, float) or not isinstance(high, float):
+        words = "forecasts do not vary: no IC"
+    elif low > 0:
+        words = "IC above 0"
+    else:
+        words = "IC below 0" if high < 0 else "no edge shown: the IC's interval holds 0"
+    least, bar = direction.get("ci_low"), direction.get("baseline")
+    if isinstance(least, float) and isinstance(bar, float):
+        words += "; direction beats always up" if least > bar else "; direction does not beat always up"
+    return words
+
+
+def _lead(card: SignalCard) -> str:
+    colour = "good" if card.target_weight else "bad"
+    problems = "".join(f'<p class="problem">{escape(problem)}</p>' for problem in card.problems)
+    return (
+        f"<h1>At the open of {card.next_session}, decided at the close of {card.session}</h1>"
+        f'<p class="headline {colour}">Hold {card.target_weight:.0%} QQQ</p>'
+        f'<p class="reason">{escape(card.reason)}</p>{problems}'
+        f'<div class="cards">{_vote_card(card)}{_rotation_card(card)}{_regime_card(card)}</div>'
+    )
+
+
+def _vote_card(card: SignalCard) -> str:
+    signal = str(card.vote.get("signal", "abstain"))
+    counted = f"{card.vote.get('n_bull', 0)} of {card.vote.get('n_voting', 0)} bull"
+    chips = [
+        f'<span class="{"good" if bull else "bad"}">{escape(t)} {prob:.0%}</span>'
+        for t, (prob, bull) in card.ballots.items()
+    ]
+    lead = f'<strong class="{_VOTE_CLASS[signal]}">{escape(signal.replace("_", " "))}</strong> {counted}'
+    return _card("Mag-7 vote, P(up)", lead, chips, card.vote)
+
+
+def _rotation_card(card: SignalCard) -> str:
+    allowed = "allowed" if card.rotation.get("qqq_allowed") else "not allowed"
+    chips = [f"<span>{escape(ticker)} {expected:+.2%}</span>" for ticker, expected in card.ranks]
+    lead = f"<strong>{escape(str(card.rotation.get('pick') or 'cash'))}</strong> QQQ {allowed} by XLK and XLY"
+    return _card("Sector rotation, expected log return over 5 sessions", lead, chips, card.rotation)
+
+
+def _regime_card(card: SignalCard) -> str:
+    name, *rest = regime_words(card.regime).split("; ")
+    chips = [f"<span{' class=bad' if words == 'EXIT LONGS' else ''}>{escape(words)}</span>" for words in rest]
+    return _card("VIX regime", f"<strong>{escape(name)}</strong>", chips, card.regime)
+
+
+def _card(title: str, lead: str, chips: list[str], row: Mapping[str, object]) -> str:
+    missing = f'<p class="bad">missing: {escape(str(row["missing"]))}</p>' if row.get("missing") else ""
+    return f'<div class="card"><h3>{title}</h3><p>{lead}</p>{missing}<div class="chips">{"".join(chips)}</div></div>'
+
+
+def _record_note(card: SignalCard) -> str:
+    since = f"Since {card.record_from}, out of sample" if card.record_from else "Out of sample"
+    return f"{since}; filled at the next open, {DEFAULT_COST_BPS:g} bp a side, dividends reinvested, cash earns 0."
+
+
+def _with_interval(row: Mapping[str, object], form: str) -> str:
+    low, high = row.get("ci_low"), row.get("ci_high")
+    interval = f'<span class="interval">{_number(low, form)} to {_number(high, form)}</span>' if low is not None else ""
+    return _number(row.get("value"), form) + interval
+
+
+def _number(value: object, form: str) -> str:
+    """A number as shown; a dash for what is missing or undefined."""
+    return format(value, form) if isinstance(value, float) and math.isfinite(value) else _DASH

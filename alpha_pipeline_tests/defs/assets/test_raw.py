@@ -1,0 +1,93 @@
+"""The raw step: one bad ticker never stops the others, and is never marked as done."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from alpha_pipeline.defs.build import build_defs
+from alpha_pipeline.defs.partitions import range_tags, sync_tickers
+from alpha_pipeline.universe import HOLDINGS
+from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline_tests.defs.world import LAST, World, failures, make_world
+
+TABLES = (raw.BARS, raw.ACTIONS, raw.REVISIONS, raw.QUARANTINE, raw.COVERAGE)
+
+
+def materialised(instance: dg.DagsterInstance) -> list[set[str]]:
+    return [instance.get_materialized_partitions(dg.AssetKey(table.asset_key)) for table in TABLES]
+
+
+def test_a_range_of_tickers_is_one_run(instance: dg.DagsterInstance, world: World) -> None:
+    assert world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"]).success
+    assert instance.get_runs_count() == 1
+    assert materialised(instance) == [{"QQQ", "SPY", "NVDA"}] * len(TABLES)
+    bars = world.warehouse.read(raw.BARS)
+    assert dict(bars.group_by("ticker").len().iter_rows()) == {"QQQ": 732, "SPY": 732, "NVDA": 732}
+
+
+def test_each_partition_shows_its_own_figures(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    world = make_world(tmp_path, ["QQQ", "SPY"], without=[LAST])
+    assert world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"]).success
+    records = instance.fetch_materializations(dg.AssetKey(raw.BARS.asset_key), limit=10).records
+    shown = {r.partition_key: {k: v.value for k, v in (r.asset_materialization.metadata).items()} for r in records}  # type: ignore[union-attr]
+    assert set(shown) == {"QQQ", "SPY"}
+    assert shown["SPY"] == {
+        "dagster/partition_row_count": 731,
+        "n_quarantined": 0,
+        "n_revised": 0,
+        "last_session": "2016-11-23",
+        "status": "stale",
+        "detail": "missing 2016-11-25",
+    }
+
+
+def test_one_failing_ticker_leaves_the_others_materialised(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    world = make_world(tmp_path, ["QQQ", "NVDA"])
+    result = world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
+    assert not result.success
+    [said] = failures(result)
+    assert said.startswith("SPY: ")
+    assert "no ticker 'SPY'" in said
+    assert materialised(instance) == [{"QQQ", "NVDA"}] * len(TABLES)
+    assert world.warehouse.units(raw.BARS) == ["NVDA", "QQQ"]
+    coverage = world.warehouse.read(raw.COVERAGE, ["SPY"]).row(0, named=True)
+    assert coverage["status"] == "failed"
+    assert "no ticker 'SPY'" in coverage["detail"]
+
+
+def test_a_holding_that_the_source_lacks_fails_nothing(instance: dg.DagsterInstance, world: World) -> None:
+    sync_tickers(instance, world.warehouse)
+    job = build_defs(world.environment).resolve_job_def("refresh_bars")
+    result = job.execute_in_process(instance=instance, partition_key=HOLDINGS[0], raise_on_error=False)
+    assert result.success
+    assert materialised(instance) == [set()] * len(TABLES)
+    assert world.warehouse.read(raw.COVERAGE).get_column("status").to_list() == ["failed"]
+
+
+def test_a_second_run_changes_no_file(instance: dg.DagsterInstance, world: World) -> None:
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
+    before = {path: path.stat().st_mtime_ns for path in world.settings.warehouse.rglob("*.parquet")}
+    assert world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"]).success
+    assert {path: path.stat().st_mtime_ns for path in world.settings.warehouse.rglob("*.parquet")} == before
+
+
+def test_a_wrong_market_stops_the_run_before_a_bar_is_written(instance: dg.DagsterInstance, world: World) -> None:
+    world.run(instance, "refresh_bars", tickers=["QQQ"])
+    sync_tickers(instance, world.warehouse)
+    job = build_defs({**world.environment, "ALPHA_SOURCE": "simulated"}).resolve_job_def("refresh_bars")
+    result = job.execute_in_process(instance=instance, tags=range_tags("QQQ", "SPY"), raise_on_error=False)
+    assert not result.success
+    assert "holds the market files" in failures(result)[0]
+    assert world.warehouse.units(raw.BARS) == ["QQQ"]
+
+
+@pytest.mark.parametrize("missing", [["QQQ"], ["QQQ", "SPY"]])
+def test_a_run_in_which_every_ticker_fails_says_each(
+    instance: dg.DagsterInstance, tmp_path: Path, missing: list[str]
+) -> None:
+    world = make_world(tmp_path, ["NVDA"])
+    result = world.run(instance, "refresh_bars", tickers=missing)
+    [said] = failures(result)
+    assert [ticker in said for ticker in missing] == [True] * len(missing)
+    assert materialised(instance) == [set()] * len(TABLES)

@@ -1,0 +1,32 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from alpha_pipeline_tests.defs.world import World, make_world
+
+
+@pytest.fixture(autouse=True)
+def clean_environment() -> Iterator[None]:
+    """No setting of the machine's, and none that a test leaves behind (a Dagster home is an environment variable)."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(("ALPHA_", "DAGSTER_")):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Bars of three tickers."""
+    return make_world(tmp_path, ["QQQ", "SPY", "NVDA"])

@@ -1,0 +1,131 @@
+"""The whole graph at a glance: what there is, what it is made from, and what runs it."""
+
+import dagster as dg
+import pytest
+
+from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.defs.build import build_defs
+from alpha_pipeline.definitions import definitions
+
+EDGES = """
+evaluation/scores <- forecasts/daily, targets/forward
+features/market_context <- raw/bars
+features/price_action <- raw/bars
+features/technical <- raw/bars
+forecasts/daily <- models/expanding_mean, models/ridge, models/v12_super_model, models/v17_pilot
+models/expanding_mean <- raw/bars, targets/forward
+models/ridge <- features/market_context, features/price_action, features/technical, targets/forward
+models/v12_super_model <- features/market_context, features/price_action, features/technical, targets/forward
+models/v17_pilot <- raw/bars, targets/forward
+portfolio/ledger <- raw/bars, signals/qqq_position, signals/sector_rotation
+raw/actions <- nothing
+raw/bars <- nothing
+raw/coverage <- nothing
+raw/quarantine <- nothing
+raw/revisions <- nothing
+signals/mag7_ballots <- forecasts/daily
+signals/mag7_vote <- signals/mag7_ballots
+signals/qqq_position <- signals/mag7_vote, signals/sector_rotation, signals/vix_regime
+signals/sector_ranks <- forecasts/daily
+signals/sector_rotation <- signals/sector_ranks
+signals/vix_regime <- forecasts/daily, raw/bars
+targets/forward <- raw/bars
+"""
+TICKER_GROUPS = {"raw", "features", "targets", "models", "forecasts"}
+
+
+@pytest.fixture(scope="module")
+def repository() -> dg.RepositoryDefinition:
+    return build_defs().get_repository_def()
+
+
+def specs(repository: dg.RepositoryDefinition) -> list[dg.AssetSpec]:
+    return [spec for asset in repository.assets_defs_by_key.values() for spec in asset.specs]
+
+
+def test_the_assets_and_what_each_is_made_from(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    lines = []
+    for key in sorted(graph.materializable_asset_keys):
+        parents = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        lines.append(f"{key.to_user_string()} <- {', '.join(parents) or 'nothing'}")
+    assert lines == EDGES.strip().splitlines()
+
+
+def test_every_table_is_an_asset_and_every_other_asset_is_a_model(repository: dg.RepositoryDefinition) -> None:
+    keys = repository.asset_graph.materializable_asset_keys
+    tables = {dg.AssetKey(table.asset_key) for table in TABLES}
+    assert tables <= keys
+    assert {key.path[0] for key in keys - tables} == {"models"}
+
+
+def test_every_asset_says_what_a_reader_of_the_graph_asks(repository: dg.RepositoryDefinition) -> None:
+    for spec in specs(repository):
+        assert spec.description, spec.key
+        assert spec.kinds, spec.key
+        assert spec.owners == ["team:alpha"], spec.key
+        assert spec.code_version, spec.key
+        assert spec.group_name == spec.key.path[0], spec.key
+
+
+def test_every_table_shows_its_columns(repository: dg.RepositoryDefinition) -> None:
+    shown = {spec.key: spec.metadata for spec in specs(repository)}
+    for table in TABLES:
+        schema = shown[dg.AssetKey(table.asset_key)]["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == table.columns, table.name
+
+
+def test_up_to_the_forecasts_by_ticker_then_by_session(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    for key in graph.materializable_asset_keys:
+        definition = graph.get(key).partitions_def
+        group = key.path[0]
+        if group in TICKER_GROUPS:
+            assert isinstance(definition, dg.DynamicPartitionsDefinition), key
+        elif group == "signals":
+            assert isinstance(definition, dg.DailyPartitionsDefinition), key
+        else:
+            assert definition is None, key
+        if definition is not None:
+            # A range of partitions is one run, whoever starts it.
+            assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run(), key
+
+
+def test_one_training_at_a_time(repository: dg.RepositoryDefinition) -> None:
+    pools = {key.path[0]: asset.op.pool for key, asset in repository.assets_defs_by_key.items()}
+    assert {group for group, pool in pools.items() if pool == "training"} == {"models"}
+    assert {pool for group, pool in pools.items() if group != "models"} == {None}
+
+
+def test_what_runs_the_graph(repository: dg.RepositoryDefinition) -> None:
+    jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    assert jobs == {"refresh_bars", "prepare", "train", "predict", "forecast", "daily_signals", "results"}
+    schedules = {(s.name, s.job_name): s.cron_schedule for s in repository.schedule_defs}
+    assert schedules == {
+        ("after_close", "refresh_bars"): ["45 13 * * 1-5", "45 16 * * 1-5"],
+        ("weekly_training", "train"): "0 6 * * 6",
+    }
+    assert {s.execution_timezone for s in repository.schedule_defs} == {"America/New_York"}
+    assert {s.name: s.job_name for s in repository.sensor_defs} == {
+        "forecast_after_refresh": "forecast",
+        "forecast_after_partial_refresh": "forecast",
+        "signals_after_forecast": "daily_signals",
+        "results_after_signals": "results",
+    }
+
+
+def test_checks_are_of_the_tables_and_run_with_the_results(repository: dg.RepositoryDefinition) -> None:
+    checks = {f"{key.asset_key.to_user_string()} {key.name}" for key in repository.asset_graph.asset_check_keys}
+    assert checks == {f"{'/'.join(table.asset_key)} schema" for table in TABLES} | {
+        "raw/bars complete",
+        "raw/bars fresh",
+        "forecasts/daily no_look_ahead",
+        "signals/qqq_position decided",
+    }
+    of_jobs = {job.name: len(job.asset_layer.asset_graph.asset_check_keys) for job in repository.get_all_jobs()}
+    assert {name for name, count in of_jobs.items() if count and not name.startswith("__")} == {"results"}
+
+
+def test_the_entry_point_loads() -> None:
+    loaded = definitions()
+    assert {job.name for job in loaded.jobs or []} >= {"refresh_bars", "daily_signals"}

@@ -1,0 +1,62 @@
+"""The stages of a day in one process: what the command line runs."""
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.runner import Runner
+from alpha_pipeline.errors import AlphaError, NotEnoughDataError
+from alpha_pipeline.universe import VIX
+from alpha_pipeline.warehouse.tables import results, signals
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline_tests.defs.world import LAST, World, make_world
+
+
+def test_a_failing_ticker_is_a_problem_and_the_others_go_on(tmp_path: Path) -> None:
+    runner = Runner(make_world(tmp_path, ["QQQ", "NVDA"]).settings)
+    runner.ingest(["QQQ", "SPY", "NVDA"])
+    [problem] = runner.problems
+    assert problem.startswith("SPY: ")
+    assert runner.warehouse.units(BARS) == ["NVDA", "QQQ"]
+
+
+def test_a_day_without_any_bars_stops_and_says_why(tmp_path: Path) -> None:
+    runner = Runner(make_world(tmp_path, ["NVDA"]).settings)
+    with pytest.raises(AlphaError, match="No bars were ingested.*no ticker 'QQQ'"):
+        runner.ingest(["QQQ"])
+
+
+def test_signals_need_a_bar_since_the_first_of_them(world: World) -> None:
+    with pytest.raises(NotEnoughDataError, match="None of the core tickers"):
+        Runner(world.settings).signals()
+
+
+@pytest.mark.slow
+def test_a_day_from_bars_to_scores(tmp_path: Path) -> None:
+    world = make_world(tmp_path, ["QQQ", "SPY", VIX])
+    runner = Runner(world.settings)
+    runner.day(["QQQ", "SPY", VIX], ["expanding_mean"])
+    assert runner.problems == []
+    warehouse = runner.warehouse
+    decided = warehouse.read(signals.QQQ_POSITION)
+    assert decided.get_column("session").to_list() == list(calendar.between(dt.date(2016, 1, 4), LAST))
+    assert set(warehouse.read(DAILY).get_column("model")) == {"expanding_mean"}
+    assert "buy_and_hold" in warehouse.units(results.LEDGER)
+    assert warehouse.units(results.SCORES) == ["expanding_mean"]
+    keys = {"-".join(key.path) for key in runner.instance.all_asset_keys()}
+    assert "evaluation-scores" in keys
+    filled = runner.instance.get_materialized_partitions(dg.AssetKey(["signals", "qqq_position"]))
+    assert len(filled) == decided.height
+
+    # A second day with nothing new makes no signal anew and changes no file.
+    before = {path: path.stat().st_mtime_ns for path in warehouse.root.rglob("tables/**/*.parquet")}
+    again = Runner(world.settings)
+    again.day(["QQQ", "SPY", VIX], ["expanding_mean"])
+    after = {path: path.stat().st_mtime_ns for path in warehouse.root.rglob("tables/**/*.parquet")}
+    assert after == before
+    runs = again.instance.get_runs(filters=dg.RunsFilter(job_name="daily_signals"))
+    assert len(runs) == 1

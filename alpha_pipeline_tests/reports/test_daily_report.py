@@ -1,0 +1,278 @@
+"""The daily report: what it shows equals what it was given, and it needs nothing from anywhere."""
+
+import base64
+import datetime as dt
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.errors import NotEnoughDataError, UsageError
+from alpha_pipeline.evaluation import metrics
+from alpha_pipeline.reports import figures
+from alpha_pipeline.reports.daily_report import render_html, scores_table, verdict
+from alpha_pipeline.reports.frames import write_text
+from alpha_pipeline.reports.signal_card import SignalCard
+from alpha_pipeline.steps.report import write_report
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables import raw, results, signals
+
+DAYS = calendar.between(dt.date(2024, 1, 2), dt.date(2024, 6, 28))
+N = len(DAYS)
+RETURNS = np.where(np.arange(N) % 3 == 0, -0.02, 0.012)
+EQUITY = np.cumprod(1 + RETURNS)
+
+
+def _ledger(strategy: str, equity: np.ndarray = EQUITY) -> pl.DataFrame:
+    net = equity / np.concatenate([[1.0], equity[:-1]]) - 1
+    return results.LEDGER.conform(
+        pl.DataFrame({"session": DAYS, "gross_return": net, "net_return": net, "equity": equity}).with_columns(
+            strategy=pl.lit(strategy), weight=pl.lit(1.0), cost=pl.lit(0.0)
+        )
+    )
+
+
+LEDGER = pl.concat([_ledger("buy_and_hold"), _ledger("qqq_position", np.linspace(1.01, 1.2, N))])
+REGIMES = signals.VIX_REGIME.conform(
+    pl.DataFrame(
+        {
+            "session": DAYS,
+            "regime": [None, "calm", "calm", "stressed"] + ["normal"] * (N - 4),
+            "exit_longs": [i == 3 for i in range(N)],
+        }
+    ).with_columns(
+        expected_change=pl.lit(0.012),
+        prob_spike=pl.lit(0.07),
+        spike_threshold=pl.lit(0.2),
+        size_multiplier=pl.lit(0.83),
+        missing=pl.lit(""),
+    )
+)
+N_BULL = [(3 * i) % 8 for i in range(N)]
+VOTES = signals.MAG7_VOTE.conform(
+    pl.DataFrame({"session": DAYS, "n_bull": N_BULL}).with_columns(
+        n_voting=pl.lit(7),
+        signal=pl.when(pl.col("n_bull") > 4).then(pl.lit("strong_buy")).otherwise(pl.lit("neutral")),
+        missing=pl.lit(""),
+    )
+)
+BARS = pl.DataFrame({"session": DAYS, "adj_close": 400 * EQUITY})
+SCORES = results.SCORES.conform(
+    pl.DataFrame(
+        [
+            ("v12_super_model", "*", 1, "whole", "ic", 0.0123, -0.004, 0.028, 40528, 0.0),
+            ("v12_super_model", "*", 1, "whole", "rank_ic", 0.0217, 0.003, 0.041, 40528, 0.0),
+            ("v12_super_model", "*", 1, "whole", "direction_accuracy", 0.5317, 0.521, 0.542, 40528, 0.5362),
+            ("v12_super_model", "*", 1, "2024", "ic", 0.9999, None, None, 250, 0.0),
+            ("v12_super_model", "QQQ", 1, "whole", "ic", 0.8888, 0.1, 0.9, 2386, 0.0),
+        ],
+        schema=results.SCORES.columns,
+        orient="row",
+    )
+)
+CARD = SignalCard(
+    market="files",
+    is_simulated=False,
+    session=DAYS[-1],
+    next_session=calendar.offset(DAYS[-1], 1),
+    target_weight=0.83,
+    reason="strong buy: 5 of 7 bull; size 0.83 in a normal regime",
+    vote={"n_bull": 5, "n_voting": 7, "signal": "strong_buy", "missing": ""},
+    ballots={"NVDA": (0.57, True), "AAPL": (0.46, False)},
+    rotation={"pick": "XLK", "qqq_allowed": True, "missing": ""},
+    ranks=(("XLK", 0.0042), ("XLU", -0.0031)),
+    regime=REGIMES.row(-1, named=True),
+    record={"qqq_position": (1.23, 0.154, -0.087), "buy_and_hold": (float("nan"), 0.194, -0.351)},
+    record_from=DAYS[0],
+)
+
+
+def _html(card: SignalCard = CARD) -> str:
+    return render_html(card, LEDGER, REGIMES, VOTES, SCORES, BARS)
+
+
+def _own(html: str) -> str:
+    """The page without the inlined plotly.js."""
+    start = html.index("<script>")
+    return html[:start] + html[html.index("</script>", start) :]
+
+
+def _traces(html: str, name: str) -> list[dict[str, object]]:
+    """The data of one figure as the page carries it."""
+    found = re.search(rf'Plotly\.newPlot\(\s*"{name}",\s*', html)
+    assert found is not None
+    data, _ = json.JSONDecoder().raw_decode(html, found.end())
+    return list(data)
+
+
+def _values(array: object) -> list[float]:
+    if isinstance(array, dict):
+        return np.frombuffer(base64.b64decode(array["bdata"]), dtype=array["dtype"]).tolist()
+    assert isinstance(array, list)
+    return array
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    html = _html()
+    assert "http" not in _own(html)
+    tags = re.findall(r"<(?:link|img|iframe|script|source|object)\b[^>]*>", _own(html))
+    assert [tag for tag in tags if "src" in tag or "href" in tag] == []
+    assert "@import" not in _own(html)
+    assert "url(" not in _own(html)
+
+
+def test_plotly_is_inlined_once() -> None:
+    assert _html().count("* plotly.js v") == 1
+
+
+def test_the_same_values_make_the_same_page() -> None:
+    assert _html() == _html()
+
+
+def test_the_card_is_shown() -> None:
+    html = _own(_html())
+    for words in (
+        "Hold 83% QQQ",
+        CARD.reason,
+        "At the open of 2024-07-01, decided at the close of 2024-06-28",
+        "5 of 7 bull",
+        "NVDA 57%",
+        "AAPL 46%",
+        "XLK +0.42%",
+        "XLU -0.31%",
+        "QQQ allowed by XLK and XLY",
+        "expected change +1.2%",
+    ):
+        assert words in html, words
+
+
+def test_the_record_is_shown_with_the_product_before_its_rivals() -> None:
+    cells = re.findall(r"<td>(.*?)</td>", _own(_html()))[:8]
+    assert cells == ["qqq position", "1.23", "15.4%", "-8.7%", "buy and hold", "&ndash;", "19.4%", "-35.1%"]
+
+
+def test_only_pooled_scores_of_the_whole_window_are_shown() -> None:
+    html = scores_table(SCORES)
+    assert html.count("<tr>") == 2
+    for words in ("+0.012", "-0.004 to +0.028", "+0.022", "53.2%", "52.1% to 54.2%", "53.6%", "40,528"):
+        assert words in html, words
+    assert "no edge shown: the IC's interval holds 0" in html
+
+
+@pytest.mark.parametrize(
+    ("ic", "direction", "words"),
+    [
+        ((0.01, 0.03), (0.51, 0.53), "IC above 0; direction does not beat always up"),
+        ((0.01, 0.03), (0.54, 0.56), "IC above 0; direction beats always up"),
+        ((-0.03, -0.01), (0.54, 0.56), "IC below 0; direction beats always up"),
+        ((0.0, 0.02), (0.53, 0.56), "no edge shown: the IC's interval holds 0; direction does not beat always up"),
+    ],
+)
+def test_the_verdict_says_no_more_than_the_intervals(
+    ic: tuple[float, float], direction: tuple[float, float], words: str
+) -> None:
+    held = {
+        "ic": {"ci_low": ic[0], "ci_high": ic[1]},
+        "direction_accuracy": {"ci_low": direction[0], "ci_high": direction[1], "baseline": 0.5362},
+    }
+    assert verdict(held) == words
+
+
+def test_constant_forecasts_have_no_verdict_on_ic() -> None:
+    assert verdict({}) == "forecasts do not vary: no IC"
+
+
+def test_equity_and_drawdown_are_the_ledgers() -> None:
+    html = _html()
+    shown = {(str(t["name"]), t["yaxis"]): _values(t["y"]) for t in _traces(html, "equity")}
+    for strategy, rows in LEDGER.group_by("strategy"):
+        name = str(strategy[0]).replace("_", " ")
+        assert shown[name, "y"] == rows["equity"].to_list()
+        assert min(shown[name, "y2"]) == pytest.approx(metrics.max_drawdown(rows["net_return"].to_numpy()), abs=1e-12)
+
+
+def test_drawdown_counts_the_start_as_a_high() -> None:
+    rows = pl.DataFrame({"session": DAYS[:3], "equity": [0.9, 1.2, 0.6]})
+    assert figures.drawdown(rows)["drawdown"].to_list() == pytest.approx([-0.1, 0.0, -0.5])
+
+
+def test_the_strip_holds_every_stretch_of_a_regime() -> None:
+    assert list(figures.regime_spans(REGIMES)) == [
+        ("unknown", DAYS[0], DAYS[0]),
+        ("calm", DAYS[1], DAYS[2]),
+        ("stressed", DAYS[3], DAYS[3]),
+        ("normal", DAYS[4], DAYS[-1]),
+    ]
+    traces = {str(trace["name"]): trace for trace in _traces(_html(), "regime")}
+    assert _values(traces["QQQ"]["y"]) == BARS["adj_close"].to_list()
+    assert traces["exit longs"]["x"] == [DAYS[3].isoformat()]
+
+
+def test_votes_are_the_last_sixty() -> None:
+    bars = [trace for trace in _traces(_html(), "votes") if trace["type"] == "bar"]
+    shown = {day: n for bar in bars for day, n in zip(bar["x"], _values(bar["y"]), strict=True)}  # type: ignore[call-overload]
+    last = VOTES.tail(figures.VOTE_SESSIONS)
+    assert shown == {day.isoformat(): n for day, n in last.select("session", "n_bull").iter_rows()}
+
+
+def test_simulated_is_said_only_of_a_simulated_market() -> None:
+    assert "SIMULATED" not in _own(_html())
+    simulated = _own(_html(replace(CARD, is_simulated=True, market="simulated(seed=7, planted_ic=0.0)")))
+    assert simulated.count('<span class="tag">SIMULATED</span>') == simulated.count("<section>") == 5
+    assert '<div class="banner" role="note">SIMULATED market' in simulated
+    assert "<title>SIMULATED · QQQ" in simulated
+
+
+def test_words_from_outside_are_escaped() -> None:
+    html = _html(replace(CARD, problems=("A: <script>alert(1)</script>",)))
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_what_is_not_there_yet_is_said() -> None:
+    html = render_html(
+        replace(CARD, record={}, ballots={}, ranks=(), regime={}),
+        LEDGER.clear(),
+        REGIMES.clear(),
+        VOTES.clear(),
+        SCORES.clear(),
+        BARS.clear(),
+    )
+    assert _own(html).count("No rows yet.") == 5
+
+
+def test_an_unwritable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Cannot write .*missing.*--out"):
+        write_text("", tmp_path / "missing" / "report.html")
+
+
+def test_the_report_lies_beside_the_tables(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    with pytest.raises(NotEnoughDataError):
+        write_report(warehouse)
+    claim_market(warehouse, MarketRecord("files", "files"))
+    position = VOTES.select("session", target_weight=pl.lit(0.83), reason=pl.lit(CARD.reason), inputs=pl.lit(""))
+    warehouse.write(signals.QQQ_POSITION, "2024", position)
+    warehouse.write(signals.MAG7_VOTE, "2024", VOTES)
+    warehouse.write(signals.VIX_REGIME, "2024", REGIMES)
+    warehouse.write(results.LEDGER, "buy_and_hold", _ledger("buy_and_hold"))
+    bars = BARS.with_columns(
+        *(pl.col("adj_close").alias(price) for price in ("open", "high", "low", "close")),
+        ticker=pl.lit("QQQ"),
+        volume=pl.lit(1),
+        source=pl.lit("files"),
+        fetched_at=pl.lit(dt.datetime(2024, 7, 1, tzinfo=dt.UTC)),
+        is_final=pl.lit(value=True),
+    )
+    warehouse.write(raw.BARS, "QQQ", raw.BARS.conform(bars))
+    path = Path(write_report(warehouse, ("TSLA: no answer",)))
+    assert path == tmp_path / "reports" / "daily_2024-06-28.html"
+    assert path.read_bytes() == (tmp_path / "reports" / "latest.html").read_bytes()
+    assert "Hold 83% QQQ" in path.read_text()
+    assert "TSLA: no answer" in path.read_text()

@@ -1,0 +1,205 @@
+import datetime as dt
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from alpha_pipeline import sessions
+from alpha_pipeline.errors import AlphaError, MarketMismatchError, SourceError, UnknownTickerError
+from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.simulated import SimulatedSource
+from alpha_pipeline.steps.ingest import (
+    IngestReport,
+    final_bars,
+    ingest_ticker,
+    record_failure,
+    require_known,
+    require_usable,
+)
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline_tests.pipeline_world import FrameSource, after_close
+
+FIRST, LAST = dt.date(2015, 10, 1), dt.date(2016, 3, 31)
+Bars = dict[str, pl.DataFrame]
+Listing = Callable[[Warehouse], dict[str, bytes]]
+
+
+def brought(
+    warehouse: Warehouse,
+    rows: pl.DataFrame,
+    through: dt.date = LAST,
+    first: dt.date = FIRST,
+    now: dt.datetime | None = None,
+) -> IngestReport:
+    source = FrameSource({"QQQ": rows})
+    return ingest_ticker(warehouse, source, "QQQ", first=first, through=through, now=now or after_close(through))
+
+
+def corrected(rows: pl.DataFrame, session: dt.date, factor: float = 1.01) -> pl.DataFrame:
+    """The same bars with another close, high enough, in one session."""
+    there = pl.col("session") == session
+    return rows.with_columns(
+        pl.when(there).then(pl.col(name) * factor).otherwise(pl.col(name)).alias(name) for name in ("high", "close")
+    )
+
+
+def test_the_first_answer_is_stored_and_reported(warehouse: Warehouse, bars: Bars) -> None:
+    report = brought(warehouse, bars["QQQ"])
+    held = warehouse.read(raw.BARS, ["QQQ"])
+    assert held.select("session", "close").equals(bars["QQQ"].select("session", "close"))
+    assert held["is_final"].all()
+    assert report == IngestReport("QQQ", "complete", "", held.height, 0, 0, LAST, changed=True)
+    coverage = warehouse.read(raw.COVERAGE, ["QQQ"]).row(0, named=True)
+    assert (coverage["first_session"], coverage["last_session"], coverage["n_missing"]) == (FIRST, LAST, 0)
+
+
+def test_the_same_answer_again_changes_no_byte(warehouse: Warehouse, bars: Bars, listing: Listing) -> None:
+    brought(warehouse, bars["QQQ"])
+    before = listing(warehouse)
+    report = brought(warehouse, bars["QQQ"], now=after_close(LAST) + dt.timedelta(hours=5))
+    assert not report.changed
+    assert listing(warehouse) == before
+
+
+def test_only_new_sessions_are_added_the_next_evening(warehouse: Warehouse, bars: Bars) -> None:
+    eve = sessions.offset(LAST, -1)
+    brought(warehouse, bars["QQQ"], through=eve)
+    report = brought(warehouse, bars["QQQ"])
+    held = warehouse.read(raw.BARS, ["QQQ"])
+    assert (report.changed, report.n_revised, report.last_session) == (True, 0, LAST)
+    assert held.filter(pl.col("session") <= eve)["fetched_at"].unique().to_list() == [after_close(eve)]
+    assert held.filter(pl.col("session") == LAST)["fetched_at"].to_list() == [after_close(LAST)]
+
+
+def test_a_correction_replaces_the_bar_and_keeps_the_old_one(warehouse: Warehouse, bars: Bars) -> None:
+    wrong = dt.date(2016, 2, 10)
+    brought(warehouse, bars["QQQ"])
+    old = warehouse.read(raw.BARS, ["QQQ"]).filter(session=wrong).row(0, named=True)
+    report = brought(warehouse, corrected(bars["QQQ"], wrong), now=dt.datetime(2016, 4, 2, tzinfo=dt.UTC))
+    revision = warehouse.read(raw.REVISIONS, ["QQQ"])
+    assert report.n_revised == revision.height == 1
+    row = revision.row(0, named=True)
+    assert (row["session"], row["cause"]) == (wrong, "correction")
+    assert {name: row[name] for name in ("open", "close", "fetched_at")} == {
+        name: old[name] for name in ("open", "close", "fetched_at")
+    }
+    held = warehouse.read(raw.BARS, ["QQQ"]).filter(session=wrong).row(0, named=True)
+    assert held["close"] == pytest.approx(old["close"] * 1.01)
+
+
+def test_a_shorter_answer_keeps_what_is_held(warehouse: Warehouse, bars: Bars, listing: Listing) -> None:
+    brought(warehouse, bars["QQQ"])
+    before = listing(warehouse)
+    report = brought(warehouse, bars["QQQ"].tail(20))
+    assert report.n_sessions == bars["QQQ"].height
+    assert listing(warehouse) == before
+
+
+def test_the_question_reaches_back_to_the_oldest_bar_held(warehouse: Warehouse, bars: Bars) -> None:
+    brought(warehouse, bars["QQQ"])
+    source = FrameSource({"QQQ": bars["QQQ"]})
+    later = dt.date(2016, 1, 4)
+    ingest_ticker(warehouse, source, "QQQ", first=later, through=LAST, now=after_close(LAST))
+    assert source.asked == [("QQQ", FIRST, LAST)]
+
+
+def test_a_replay_of_the_past_is_refused_on_a_warehouse_of_the_present(
+    warehouse: Warehouse, bars: Bars, listing: Listing
+) -> None:
+    brought(warehouse, bars["QQQ"])
+    before = listing(warehouse)
+    with pytest.raises(AlphaError, match=r"QQQ: the warehouse already holds 2016-03-31, after 2016-02-01.*--warehouse"):
+        brought(warehouse, bars["QQQ"], through=dt.date(2016, 2, 1))
+    assert listing(warehouse) == before
+
+
+def test_a_restated_history_that_is_cut_short_is_refused(warehouse: Warehouse, bars: Bars, listing: Listing) -> None:
+    brought(warehouse, bars["QQQ"])
+    before = listing(warehouse)
+    split = bars["QQQ"].tail(40).with_columns(pl.col("open", "high", "low", "close", "adj_close") / 2)
+    with pytest.raises(SourceError, match=r"QQQ: the source restated its history .* 2015-10-01"):
+        brought(warehouse, split)
+    assert listing(warehouse) == before
+
+
+def test_a_kill_between_revisions_and_bars_loses_nothing(
+    warehouse: Warehouse, bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = dt.date(2016, 2, 10)
+    brought(warehouse, bars["QQQ"])
+    before = warehouse.read(raw.BARS, ["QQQ"])
+    write = Warehouse.write
+
+    def killed(self: Warehouse, table: Table, unit: str, frame: pl.DataFrame, inputs: str = "") -> bool:
+        if table is raw.BARS:
+            raise KeyboardInterrupt
+        return write(self, table, unit, frame, inputs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Warehouse, "write", killed)
+        brought(warehouse, corrected(bars["QQQ"], wrong))
+    assert warehouse.read(raw.BARS, ["QQQ"]).equals(before)
+    old = before.filter(session=wrong)["close"].item()
+    assert warehouse.read(raw.REVISIONS, ["QQQ"])["close"].to_list() == [old]
+    brought(warehouse, corrected(bars["QQQ"], wrong))
+    assert warehouse.read(raw.BARS, ["QQQ"]).filter(session=wrong)["close"].item() == pytest.approx(old * 1.01)
+    assert warehouse.read(raw.REVISIONS, ["QQQ"])["close"].to_list() == [old]
+
+
+def test_broken_rows_go_to_quarantine_and_the_rest_is_kept(warehouse: Warehouse, bars: Bars) -> None:
+    broken = dt.date(2016, 2, 10)
+    there = pl.col("session") == broken
+    rows = bars["QQQ"].with_columns(low=pl.when(there).then(-1.0).otherwise("low"))
+    report = brought(warehouse, rows)
+    assert (report.n_quarantined, report.status, report.n_sessions) == (1, "gaps", rows.height - 1)
+    assert str(broken) in report.detail
+    refused = warehouse.read(raw.QUARANTINE, ["QQQ"]).row(0, named=True)
+    assert (refused["session"], refused["reason"], refused["low"]) == (broken, "price_not_positive", -1.0)
+
+
+def test_a_failure_is_noted_without_touching_the_bars(warehouse: Warehouse, bars: Bars) -> None:
+    brought(warehouse, bars["QQQ"])
+    record_failure(warehouse, "QQQ", "the network is down")
+    row = warehouse.read(raw.COVERAGE, ["QQQ"]).row(0, named=True)
+    assert (row["status"], row["detail"], row["last_session"]) == ("failed", "the network is down", LAST)
+    assert warehouse.height(raw.BARS, "QQQ") == bars["QQQ"].height
+    brought(warehouse, bars["QQQ"])
+    assert warehouse.read(raw.COVERAGE, ["QQQ"])["status"].item() == "complete"
+
+
+def test_a_failure_of_a_ticker_without_bars_is_noted_too(warehouse: Warehouse) -> None:
+    record_failure(warehouse, "PLTR", "unknown")
+    row = warehouse.read(raw.COVERAGE, ["PLTR"]).row(0, named=True)
+    assert (row["status"], row["n_sessions"], row["last_session"]) == ("failed", 0, None)
+
+
+def test_a_bar_of_a_session_still_trading_is_kept_from_the_features(warehouse: Warehouse, bars: Bars) -> None:
+    brought(warehouse, bars["QQQ"], now=sessions.close_time(LAST) - dt.timedelta(hours=2))
+    assert warehouse.read(raw.BARS, ["QQQ"])["session"].max() == LAST
+    assert final_bars(warehouse, ["QQQ"])["session"].max() == sessions.offset(LAST, -1)
+    brought(warehouse, bars["QQQ"])
+    assert final_bars(warehouse, ["QQQ"])["session"].max() == LAST
+    assert warehouse.read(raw.REVISIONS, ["QQQ"])["cause"].to_list() == ["finalised"]
+
+
+def test_a_name_without_recent_bars_is_not_known(bars: Bars) -> None:
+    source = FrameSource({"QQQ": bars["QQQ"], "OLD": bars["QQQ"].head(5)})
+    require_known(source, ["QQQ"], LAST)
+    with pytest.raises(UnknownTickerError, match="'ZZZZ'"):
+        require_known(source, ["QQQ", "ZZZZ"], LAST)
+    with pytest.raises(UnknownTickerError, match=r"'OLD' \(no bar in the ten sessions to 2016-03-31\)"):
+        require_known(source, ["OLD"], LAST)
+
+
+def test_a_source_that_cannot_be_used_leaves_no_trace(warehouse: Warehouse) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        require_usable(warehouse, FilesSource(warehouse.root / "nowhere.csv"))
+    require_usable(warehouse, SimulatedSource(7))
+    assert not warehouse.root.exists()
+    claim_market(warehouse, MarketRecord("simulated", SimulatedSource(7).market))
+    require_usable(warehouse, SimulatedSource(7))
+    with pytest.raises(MarketMismatchError, match=r"seed=7.*cannot take bars of simulated\(seed=8"):
+        require_usable(warehouse, SimulatedSource(8))

@@ -1,0 +1,134 @@
+import datetime as dt
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from alpha_pipeline import sessions
+from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.steps import results
+from alpha_pipeline.steps.card import signal_card
+from alpha_pipeline.steps.results import record_of, write_ledger, write_scores
+from alpha_pipeline.universe import MAG7, SECTORS, VIX
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables import signals as tables
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
+from alpha_pipeline_tests.pipeline_world import FrameSource, build_features, ingest_all, signal_all
+
+FIRST, LAST = dt.date(2015, 10, 1), dt.date(2016, 3, 31)
+DAYS = sessions.between(dt.date(2016, 1, 4), LAST)
+
+
+@pytest.fixture
+def world(forecast_world: Warehouse, bars: dict[str, pl.DataFrame]) -> Warehouse:
+    ingest_all(forecast_world, FrameSource(bars), SECTORS, LAST, FIRST)
+    claim_market(forecast_world, MarketRecord("simulated", "simulated(seed=7)"))
+    signal_all(forecast_world, DAYS)
+    return forecast_world
+
+
+def test_every_strategy_has_a_ledger_from_the_first_fill_on(world: Warehouse) -> None:
+    records = write_ledger(world)
+    assert set(records) == {
+        "qqq_position",
+        "sector_rotation",
+        "buy_and_hold",
+        "vol_target_15",
+        "equal_weight_sectors",
+    }
+    held = world.read(LEDGER)
+    assert held["session"].min() == DAYS[1]
+    for name, record in records.items():
+        rows = held.filter(strategy=name)
+        assert record == record_of(rows)
+        assert record.sessions == rows.height == len(DAYS) - 1
+        assert record.equity == pytest.approx(float(np.prod(1 + rows["net_return"].to_numpy())))
+
+
+def test_buy_and_hold_earns_what_qqq_did(world: Warehouse, bars: dict[str, pl.DataFrame]) -> None:
+    record = write_ledger(world)["buy_and_hold"]
+    qqq = bars["QQQ"]
+    entry = qqq.filter(session=DAYS[1]).select(pl.col("open") * pl.col("adj_close") / pl.col("close")).item()
+    assert record.equity == pytest.approx(qqq["adj_close"][-1] / entry * (1 - 5e-4), rel=1e-9)
+
+
+def test_a_missing_fund_takes_its_own_strategies_with_it_and_no_other(forecast_world: Warehouse) -> None:
+    signal_all(forecast_world, DAYS)
+    assert set(write_ledger(forecast_world)) == {"qqq_position", "buy_and_hold", "vol_target_15"}
+
+
+def test_without_positions_there_is_no_ledger(warehouse: Warehouse) -> None:
+    assert write_ledger(warehouse) == {}
+
+
+def test_a_strategy_that_never_moved_has_no_sharpe_ratio() -> None:
+    days = sessions.between(dt.date(2016, 1, 4), dt.date(2016, 1, 15))
+    flat = pl.DataFrame({"session": days, "net_return": [0.0] * len(days), "equity": [1.0] * len(days)})
+    record = record_of(flat)
+    assert np.isnan(record.sharpe)
+    assert (record.cagr, record.max_drawdown, record.equity) == (0.0, 0.0, 1.0)
+
+
+def test_scores_are_kept_while_forecasts_and_targets_are(
+    world: Warehouse, bars: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_all(world, FrameSource(bars), MAG7, LAST, FIRST)
+    build_features(world, (*MAG7, *SECTORS, VIX))
+    pooled = write_scores(world)
+    before = world.objects.get(world.key(SCORES, "v12_super_model"))
+    assert -0.5 < pooled["v12_super_model"] < 0.5
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "scores", lambda *_: pytest.fail("nothing changed"))
+        assert write_scores(world) == pooled
+    assert world.objects.get(world.key(SCORES, "v12_super_model")) == before
+    rows = world.read(DAILY, ["NVDA"])
+    world.write(DAILY, "NVDA", rows.with_columns(expected_return=-pl.col("expected_return")))
+    assert write_scores(world) != pooled
+
+
+def test_the_card_shows_the_newest_position_and_what_it_rests_on(world: Warehouse) -> None:
+    records = write_ledger(world)
+    card = signal_card(world, ("META: too late",))
+    position = world.read(tables.QQQ_POSITION).tail(1).row(0, named=True)
+    assert (card.session, card.next_session) == (LAST, dt.date(2016, 4, 1))
+    assert (card.target_weight, card.reason) == (position["target_weight"], position["reason"])
+    assert (card.market, card.is_simulated, card.problems) == ("simulated(seed=7)", True, ("META: too late",))
+    forecasts = world.read(DAILY).filter(session=LAST, horizon=1)
+    expected = {t: (p, p > 0.5) for t, p in forecasts.select("ticker", "prob_up").iter_rows() if t in MAG7}
+    assert dict(card.ballots) == expected
+    assert card.vote["n_bull"] == sum(bull for _, bull in expected.values())
+    returns = [value for _, value in card.ranks]
+    assert {ticker for ticker, _ in card.ranks} == set(SECTORS)
+    assert returns == sorted(returns, reverse=True)
+    assert card.regime["size_multiplier"] == world.read(tables.VIX_REGIME)["size_multiplier"][-1]
+    assert card.record_from == DAYS[1]
+    assert {name: values[0] for name, values in card.record.items()} == {n: r.sharpe for n, r in records.items()}
+
+
+def test_an_empty_warehouse_has_no_card(warehouse: Warehouse) -> None:
+    with pytest.raises(NotEnoughDataError, match=r"holds no position yet. `alpha run` makes one"):
+        signal_card(warehouse)
+
+
+def test_a_card_without_forecasts_says_what_is_missing(warehouse: Warehouse, bars: dict[str, pl.DataFrame]) -> None:
+    ingest_all(warehouse, FrameSource(bars), ["QQQ"], LAST, FIRST)
+    claim_market(warehouse, MarketRecord("files", "files"))
+    signal_all(warehouse, DAYS)
+    card = signal_card(warehouse)
+    assert (card.target_weight, card.ballots, card.ranks, card.record) == (0.0, {}, (), {})
+    assert card.vote["missing"] == ", ".join(MAG7)
+    assert not card.is_simulated
+
+
+def test_a_changed_signal_changes_the_ledger(
+    world: Warehouse, forecast_rows: Callable[..., pl.DataFrame]
+) -> None:
+    before = write_ledger(world)["qqq_position"]
+    for ticker in MAG7:
+        bullish = forecast_rows(ticker, DAYS).with_columns(prob_up=pl.lit(0.9))
+        world.write(DAILY, ticker, bullish)
+    signal_all(world, DAYS)
+    assert write_ledger(world)["qqq_position"] != before

@@ -1,0 +1,182 @@
+"""Cutting all data after a session changes nothing up to it: bit for bit, from features to positions."""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.models.spec import Experiment, load_experiments
+from alpha_pipeline.sources.simulated import simulate
+from alpha_pipeline.steps import features, signals, training
+from alpha_pipeline.steps.ingest import FIRST_BAR
+from alpha_pipeline.universe import CORE, SECTORS
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
+from alpha_pipeline.warehouse.tables.signals import MAG7_VOTE, QQQ_POSITION, SECTOR_ROTATION, VIX_REGIME
+from alpha_pipeline_tests.pipeline_world import FrameSource, build_features, ingest_all, retrained, run_all
+
+PRICES = ("open", "high", "low", "close", "adj_close")
+# What says when and not what, and the table of whole histories.
+SKIPPED = {"made_at", "is_live", "fetched_at"}
+COMPARED = [table for table in TABLES if table.name.split(".")[0] in {"features", "targets", "forecasts", "signals"}]
+VOTERS = ("NVDA", "AAPL", "MSFT", "AMZN", "GOOGL")
+Bars = Mapping[str, pl.DataFrame]
+
+
+def differences(cut: Warehouse, whole: Warehouse, until: dt.date) -> list[str]:
+    """The tables that do not say the same, in every bit, up to and including a session."""
+    return [table.name for table in COMPARED if not _rows(cut, table, until).equals(_rows(whole, table, until))]
+
+
+def _rows(warehouse: Warehouse, table: object, until: dt.date) -> pl.DataFrame:
+    """Rows known by the close of a session, floats as their bits."""
+    rows = warehouse.read(table)  # type: ignore[arg-type]
+    rows = rows.filter(pl.col("known_at" if table is FORWARD else "session") <= until)
+    bits = [pl.col(name).reinterpret(signed=False) for name, kind in rows.schema.items() if kind == pl.Float64]
+    return rows.select(pl.exclude(SKIPPED)).with_columns(*bits)
+
+
+def noisy_after(bars: Bars, session: dt.date, seed: int = 3) -> Bars:
+    """The bars, with prices and volumes after a session replaced by noise (still sound rows)."""
+    rng = np.random.default_rng(seed)
+    is_after = pl.col("session") > session
+
+    def disturbed(rows: pl.DataFrame) -> pl.DataFrame:
+        factor = pl.Series(np.exp(rng.normal(0, 0.15, rows.height)))
+        moved = [pl.when(is_after).then(pl.col(name) * factor).otherwise(pl.col(name)).alias(name) for name in PRICES]
+        busy = pl.when(is_after).then((pl.col("volume") * factor).round()).otherwise(pl.col("volume")).alias("volume")
+        return rows.with_columns(*moved, busy)
+
+    return {ticker: disturbed(rows) for ticker, rows in bars.items()}
+
+
+def simulated(tickers: Sequence[str], first: dt.date, last: dt.date) -> Bars:
+    return simulate(7, 0.0, first, last, tickers).bars
+
+
+def voting_by(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    """Let a quick model cast the ballots."""
+    for name in ("BALLOT_MODEL", "SECTOR_MODEL", "VIX_MODEL"):
+        monkeypatch.setattr(signals, name, model)
+    monkeypatch.setattr(signals, "MODELS", [model])
+
+
+@pytest.fixture
+def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Warehouse]:
+    """Run the pipeline on bars into a warehouse of its own, in this process alone."""
+    monkeypatch.setattr(training.os, "cpu_count", lambda: 1)
+
+    def run(name: str, bars: Bars, experiments: Sequence[Experiment], through: dt.date) -> Warehouse:
+        warehouse = Warehouse(tmp_path / name)
+        first = min(rows["session"].min() for rows in bars.values())
+        run_all(warehouse, FrameSource(bars), list(bars), experiments, through, first=first)
+        return warehouse
+
+    return run
+
+
+def assert_says_something(warehouse: Warehouse) -> None:
+    """Votes were counted, sectors picked, regimes named and positions taken: agreement means something."""
+    assert warehouse.read(MAG7_VOTE)["n_voting"].max() >= 5
+    assert warehouse.read(VIX_REGIME)["regime"].drop_nulls().len() > 100
+    assert warehouse.read(QQQ_POSITION)["target_weight"].n_unique() > 3
+    assert warehouse.read(DAILY)["model_id"].n_unique() > 2
+
+
+QUICK_LAST = dt.date(2017, 1, 31)
+# Mid-fold and mid-week; a Friday, where the sectors rotate; the first session of a new fold.
+QUICK_CUTS = (dt.date(2016, 8, 17), dt.date(2016, 11, 11), dt.date(2017, 1, 3))
+
+
+def test_what_is_said_up_to_a_session_does_not_depend_on_what_comes_after(
+    filled: Callable[..., Warehouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voting_by(monkeypatch, "ridge")
+    known = load_experiments()
+    chosen = [retrained(known[name], minimum_samples=200, validation_sessions=60) for name in ("expanding_mean", "ridge")]
+    bars = simulated(("QQQ", "SPY", "^VIX", *VOTERS, *SECTORS), dt.date(2013, 6, 3), QUICK_LAST)
+    whole = filled("whole", bars, chosen, QUICK_LAST)
+    assert_says_something(whole)
+    assert whole.read(SECTOR_ROTATION)["pick"].n_unique() > 2
+    for cut in QUICK_CUTS:
+        assert differences(filled(f"cut {cut}", bars, chosen, cut), whole, cut) == [], cut
+    until = QUICK_CUTS[0]
+    disturbed = filled("disturbed", noisy_after(bars, until), chosen, QUICK_LAST)
+    assert differences(disturbed, whole, until) == []
+    assert set(differences(disturbed, whole, QUICK_LAST)) >= {DAILY.name, QQQ_POSITION.name}
+
+
+def test_a_leak_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison itself can fail: a feature standardised over the whole sample is found."""
+    honest = features.technical
+
+    def leaking(bars: pl.DataFrame) -> pl.DataFrame:
+        made = honest(bars)
+        name = made.columns[-1]
+        return made.with_columns(pl.col(name) - pl.col(name).mean().over("ticker"))
+
+    monkeypatch.setattr(features, "technical", leaking)
+    source = FrameSource(simulated(("QQQ",), dt.date(2015, 1, 2), QUICK_LAST))
+    cut, whole = Warehouse(tmp_path / "cut"), Warehouse(tmp_path / "whole")
+    for warehouse, through in ((cut, QUICK_CUTS[0]), (whole, QUICK_LAST)):
+        ingest_all(warehouse, source, ["QQQ"], through)
+        build_features(warehouse, ["QQQ"])
+    assert differences(cut, whole, QUICK_CUTS[0]) == ["features.technical"]
+
+
+@pytest.mark.slow
+def test_every_experiment_is_blind_to_the_future(
+    filled: Callable[..., Warehouse],
+) -> None:
+    """All packaged experiments on a small world: fewer passes over the data, the same paths through the code."""
+    chosen = [
+        retrained(experiment, epochs=3, warm_epochs=2, minimum_samples=250, validation_sessions=60)
+        for experiment in load_experiments().values()
+    ]
+    last = dt.date(2017, 1, 20)
+    bars = simulated(("QQQ", "SPY", "^VIX", "XLK", "XLY", *VOTERS), dt.date(2013, 6, 3), last)
+    whole = filled("whole", bars, chosen, last)
+    assert_says_something(whole)
+    assert set(whole.read(DAILY)["model"]) == {experiment.name for experiment in chosen}
+    cut = dt.date(2016, 9, 14)
+    assert differences(filled("cut", bars, chosen, cut), whole, cut) == []
+    noisy_from = dt.date(2017, 1, 6)
+    disturbed = filled("disturbed", noisy_after(bars, noisy_from), chosen, last)
+    assert differences(disturbed, whole, noisy_from) == []
+    assert DAILY.name in differences(disturbed, whole, last)
+
+
+@pytest.fixture(scope="module")
+def real_bars() -> pl.DataFrame:
+    path = os.environ.get("ALPHA_REAL_BARS")
+    if not path:
+        pytest.skip("ALPHA_REAL_BARS is not set")
+    return pl.read_parquet(path)
+
+
+@pytest.mark.slow
+@pytest.mark.real_bars
+def test_real_bars_are_not_looked_ahead(
+    real_bars: pl.DataFrame, filled: Callable[..., Warehouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every core ticker by the baselines, two by the networks, cut at the day the carry trade unwound."""
+    voting_by(monkeypatch, "ridge")
+    known = load_experiments()
+    networks = [known[name].model_copy(update={"tickers": ("QQQ", "NVDA")}) for name in ("v12_super_model", "v17_pilot")]
+    chosen = [known["expanding_mean"], known["ridge"], *networks]
+    day = next(name for name in ("session", "date") if name in real_bars.columns)
+    rows = real_bars.rename({day: "session"}) if day != "session" else real_bars
+    bars = {ticker: rows.filter((pl.col("ticker") == ticker) & (pl.col("session") >= FIRST_BAR)) for ticker in CORE}
+    last, cut = dt.date(2025, 6, 30), dt.date(2024, 8, 5)
+    whole = filled("whole", bars, chosen, last)
+    assert_says_something(whole)
+    assert differences(filled("cut", bars, chosen, cut), whole, cut) == []
+
+
+_ = partial
