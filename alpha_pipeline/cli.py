@@ -166,13 +166,10 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on the loopback interface.")] = 3000,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
-    from alpha_pipeline.defs.home import CHECKOUT, open_instance
-    from alpha_pipeline.defs.partitions import sync_tickers
-    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.defs.home import CHECKOUT
 
     settings = _settings(source, path, warehouse, profile, of_market=source is None)
-    with open_instance(settings) as instance:
-        sync_tickers(instance, Warehouse(settings.warehouse))
+    _sync_partitions(settings)
     console.print(f"Dagster UI: http://127.0.0.1:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)")
     dagster = Path(sys.executable).with_name("dagster")
     os.chdir(CHECKOUT)
@@ -206,20 +203,19 @@ def add_tickers(
     warehouse: WarehouseOption = None,
 ) -> None:
     """Follow tickers, after asking the source whether it knows them; a wrong one leaves no trace."""
-    from alpha_pipeline.defs.home import open_instance
-    from alpha_pipeline.defs.partitions import sync_tickers
-    from alpha_pipeline.defs.resources import AlphaResource
-    from alpha_pipeline.steps.ingest import require_known
+    from alpha_pipeline.steps.ingest import last_wanted, require_known
+    from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+    from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import add
 
     settings = _settings(source, path, warehouse, of_market=source is None)
     asked = _checked(names)
-    alpha = AlphaResource(overrides=settings.environment())
-    require_known(_require_source(settings), asked, alpha.through())
-    alpha.source()  # from here on the warehouse is of this market
-    new = add(alpha.warehouse(), asked)
-    with open_instance(settings) as instance:
-        sync_tickers(instance, alpha.warehouse())
+    bars = _require_source(settings)
+    require_known(bars, asked, last_wanted(settings))
+    held = Warehouse(settings.warehouse)
+    claim_market(held, MarketRecord(bars.kind, bars.market))
+    new = add(held, asked)
+    _sync_partitions(settings)
     known = [ticker for ticker in asked if ticker not in new]
     if new:
         console.print(f"Added {', '.join(new)}. `alpha run` brings them to forecasts.")
@@ -230,16 +226,12 @@ def add_tickers(
 @tickers_app.command("remove")
 def remove_tickers(names: Annotated[list[str], typer.Argument()], warehouse: WarehouseOption = None) -> None:
     """Stop following tickers; their history stays."""
-    from alpha_pipeline.defs.home import open_instance
-    from alpha_pipeline.defs.partitions import sync_tickers
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import remove
 
     settings = _settings(warehouse=warehouse)
-    held = Warehouse(settings.warehouse)
-    remove(held, _checked(names))
-    with open_instance(settings) as instance:
-        sync_tickers(instance, held)
+    remove(Warehouse(settings.warehouse), _checked(names))
+    _sync_partitions(settings)
     console.print(f"Removed {', '.join(_checked(names))}; the history is kept.")
 
 
@@ -314,6 +306,16 @@ def _tickers(names: str | None, settings: Settings) -> list[str] | None:
             f"Not followed: {', '.join(strangers)}. `alpha tickers add {' '.join(strangers)}` follows them."
         )
     return asked
+
+
+def _sync_partitions(settings: Settings) -> None:
+    """Show the web UI the tickers that the warehouse follows."""
+    from alpha_pipeline.defs.home import open_instance
+    from alpha_pipeline.defs.partitions import sync_tickers
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    with open_instance(settings) as instance:
+        sync_tickers(instance, Warehouse(settings.warehouse))
 
 
 def _require_source(settings: Settings) -> "PriceSource":

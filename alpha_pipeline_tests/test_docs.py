@@ -5,10 +5,11 @@ import os
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
-import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import alpha_pipeline
 from alpha_pipeline import settings
@@ -26,14 +27,21 @@ SETTINGS = set(Settings(source_path=Path("bars"), yahoo_base_url="u").environmen
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
-def _commands(group: click.Group, before: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
-    found: dict[tuple[str, ...], click.Command] = {}
+def _commands(group: TyperGroup, before: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    found: dict[tuple[str, ...], Any] = {}
     for name, command in group.commands.items():
-        found |= _commands(command, (*before, name)) if isinstance(command, click.Group) else {(*before, name): command}
+        names = (*before, name)
+        found |= _commands(command, names) if isinstance(command, TyperGroup) else {names: command}
     return found
 
 
-COMMANDS = _commands(typer.main.get_command(app))
+def _root() -> TyperGroup:
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    return root
+
+
+COMMANDS = _commands(_root())
 
 
 def _uses(document: Path) -> list[tuple[str, tuple[str, ...], list[str]]]:
@@ -58,9 +66,8 @@ def test_every_command_and_option_exists(document: Path) -> None:
     wrong = []
     for use, names, options in _uses(document):
         command = COMMANDS.get(names)
-        if command is None:
-            wrong.append(use)
-        elif set(options) - {option for parameter in command.params for option in parameter.opts}:
+        known = [option for parameter in command.params for option in parameter.opts] if command else []
+        if command is None or set(options) - set(known):
             wrong.append(use)
     assert wrong == []
 

@@ -31,7 +31,9 @@ def _schema_check(table: Table) -> dg.AssetChecksDefinition:
         wrong = _refusals(table, held, "every unit")
         if wrong:
             units = warehouse.units(table)
-            wrong = [words for unit in units for words in _refusals(table, warehouse.read(table, [unit]), unit)] or wrong
+            wrong = [
+                words for unit in units for words in _refusals(table, warehouse.read(table, [unit]), unit)
+            ] or wrong
         return dg.AssetCheckResult(passed=not wrong, metadata={"rows": held.height, "wrong": "; ".join(wrong) or "-"})
 
     return schema

@@ -22,11 +22,11 @@ PREPARE = dg.define_asset_job(
     partitions_def=TICKERS,
     description="Features and targets of the tickers named.",
 )
-FORECAST = dg.define_asset_job(
-    "forecast",
-    selection=_tables("features", "targets", "models", "forecasts"),
+LEARN = dg.define_asset_job(
+    "learn",
+    selection=_tables("features", "targets", "models"),
     partitions_def=TICKERS,
-    description="Features, targets, what is missing of the models, and forecasts of the tickers named.",
+    description="Features, targets and what is missing of the models, of the tickers named.",
 )
 TRAIN = dg.define_asset_job(
     "train",
@@ -52,4 +52,4 @@ RESULTS = dg.define_asset_job(
     description="The ledger of every strategy, the scores of every model, and every check.",
 )
 
-ALL = [REFRESH_BARS, PREPARE, TRAIN, PREDICT, FORECAST, SIGNALS, RESULTS]
+ALL = [REFRESH_BARS, PREPARE, TRAIN, LEARN, PREDICT, SIGNALS, RESULTS]

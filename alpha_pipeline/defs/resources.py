@@ -4,10 +4,10 @@ import datetime as dt
 
 import dagster as dg
 
-from alpha_pipeline import sessions as calendar
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.registry import make_source
+from alpha_pipeline.steps.ingest import last_wanted
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 
@@ -37,6 +37,4 @@ class AlphaResource(dg.ConfigurableResource[None]):
 
     def through(self) -> dt.date:
         """The last session to use: the one asked for, else the last that has closed."""
-        settings = self.settings()
-        closed = calendar.last_closed(settings.now())
-        return min(settings.through or closed, closed)
+        return last_wanted(self.settings())

@@ -53,13 +53,13 @@ def weekly_training(context: dg.ScheduleEvaluationContext, alpha: AlphaResource)
         )
 
 
-def _forecast_requests(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
+def _learn_requests(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
     session = context.dagster_run.tags.get(SESSION_TAG)
     if session is None:
         return
     for first, last in forecast_blocks(context.instance, alpha.warehouse()):
         yield dg.RunRequest(
-            run_key=f"forecast {context.dagster_run.run_id} {first}",
+            run_key=f"learn {context.dagster_run.run_id} {first}",
             tags={**range_tags(first, last), SESSION_TAG: session},
         )
 
@@ -67,28 +67,42 @@ def _forecast_requests(context: dg.RunStatusSensorContext, alpha: AlphaResource)
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     monitored_jobs=[jobs.REFRESH_BARS],
-    request_job=jobs.FORECAST,
+    request_job=jobs.LEARN,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def forecast_after_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
-    """Forecast once the bars of a scheduled session are in."""
-    yield from _forecast_requests(context, alpha)
+def learn_after_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
+    """Features and models, once the bars of a scheduled session are in."""
+    yield from _learn_requests(context, alpha)
 
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.FAILURE,
     monitored_jobs=[jobs.REFRESH_BARS],
-    request_job=jobs.FORECAST,
+    request_job=jobs.LEARN,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def forecast_after_partial_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
-    """Forecast with what succeeded: one bad ticker never stops the others."""
-    yield from _forecast_requests(context, alpha)
+def learn_after_partial_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
+    """Go on with what succeeded: one bad ticker never stops the others."""
+    yield from _learn_requests(context, alpha)
 
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[jobs.FORECAST],
+    monitored_jobs=[jobs.LEARN],
+    request_job=jobs.PREDICT,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def forecast_after_learning(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
+    """Forecast the same tickers. A job of its own: a model that was not due must not stop the forecasts of others."""
+    tags = context.dagster_run.tags
+    if SESSION_TAG in tags:
+        carried = {name: tags[name] for name in (*range_tags("", ""), SESSION_TAG)}
+        yield dg.RunRequest(run_key=f"forecast {context.dagster_run.run_id}", tags=carried)
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[jobs.PREDICT],
     request_job=jobs.SIGNALS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -124,8 +138,9 @@ def forecast_blocks(instance: dg.DagsterInstance, warehouse: Warehouse) -> list[
 
 SCHEDULES = [after_close, weekly_training]
 SENSORS = [
-    forecast_after_refresh,
-    forecast_after_partial_refresh,
+    learn_after_refresh,
+    learn_after_partial_refresh,
+    forecast_after_learning,
     signals_after_forecast,
     results_after_signals,
 ]

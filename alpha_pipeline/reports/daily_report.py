@@ -100,15 +100,15 @@ def scores_table(scores: pl.DataFrame) -> str:
             [
                 escape(str(model)),
                 str(horizon),
+                verdict(held),
                 _with_interval(held.get("ic", {}), "+.3f"),
                 _with_interval(held.get("rank_ic", {}), "+.3f"),
                 _with_interval(direction, ".1%"),
                 _number(direction.get("baseline"), ".1%"),
                 f"{max(row['n'] for row in held.values()):,}",
-                verdict(held),
             ]
         )
-    columns = ["model", "horizon", "IC", "rank IC", "direction", "always up", "forecasts", "reading"]
+    columns = ["model", "horizon", "reading", "IC", "rank IC", "direction", "always up", "forecasts"]
     return table(columns, rows, words="reading") if rows else NO_SIGNAL_YET
 
 

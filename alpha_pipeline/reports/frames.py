@@ -13,7 +13,7 @@ def write_frame(frame: pl.DataFrame, output_format: str, out: Path | None) -> No
     """Write a frame as table, csv, json or parquet to a file, or to standard output.
 
     Raises:
-        UsageError: Parquet is asked for without a file, or the file cannot be written.
+        UsageError: Parquet is asked for without a file, CSV with a nested column, or the file cannot be written.
     """
     if output_format == "parquet":
         if out is None:
@@ -22,6 +22,9 @@ def write_frame(frame: pl.DataFrame, output_format: str, out: Path | None) -> No
         frame.write_parquet(buffer)
         _write(buffer.getvalue(), out)
     elif output_format == "csv":
+        nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+        if nested:
+            raise UsageError(f"CSV cannot hold the nested column(s) {', '.join(nested)}: use --format json or parquet.")
         _put(frame.write_csv(), out)
     elif output_format == "json":
         _put(frame.write_json() + "\n", out)

@@ -8,6 +8,7 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, MarketMismatchError, SourceError, UnknownTickerError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
+from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
@@ -87,6 +88,12 @@ def ingest_ticker(
     warehouse.write(raw.QUARANTINE, ticker, judged.quarantine)
     warehouse.write(raw.COVERAGE, ticker, judged.coverage)
     return _report(ticker, judged, changed=changed)
+
+
+def last_wanted(settings: Settings) -> dt.date:
+    """The last session to use: the one asked for, else the last that has closed."""
+    closed = calendar.last_closed(settings.now())
+    return min(settings.through or closed, closed)
 
 
 def require_usable(warehouse: Warehouse, source: PriceSource) -> None:

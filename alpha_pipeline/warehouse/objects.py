@@ -65,6 +65,7 @@ class LocalObjects:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
+                os.fchmod(file.fileno(), 0o644)  # mkstemp's are private; a warehouse is read by others too
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105  the tests make this very call fail

@@ -33,7 +33,9 @@ def test_a_null_feature_stays_unknown_and_shortens_nothing_later() -> None:
 def test_the_first_usable_row_has_a_whole_window_past_the_warm_up() -> None:
     bars = random_bars()
     warming = pl.int_range(pl.len()) < 50
-    frame = features_of(bars).with_columns(pl.when(warming).then(None).otherwise(f"x{i}").alias(f"x{i}") for i in range(4))
+    frame = features_of(bars).with_columns(
+        pl.when(warming).then(None).otherwise(f"x{i}").alias(f"x{i}") for i in range(4)
+    )
     samples = build_samples("QQQ", experiment("ridge", window=8), {"technical": frame}, bars, forward(bars))
     assert samples.first_usable == 50 + 8 - 1
 
@@ -89,4 +91,4 @@ def test_missing_bars_and_feature_sets_are_named() -> None:
         build_samples("QQQ", experiment("ridge"), {}, bars, forward(bars))
     with pytest.raises(NotEnoughDataError, match="QQQ: small_v17 needs targets at horizon 5"):
         build_samples("QQQ", experiment("v17"), {}, bars, forward(bars, (1,)))
-    assert LAST == bars["session"].max()
+    assert bars["session"].max() == LAST

@@ -91,6 +91,16 @@ def test_up_to_the_forecasts_by_ticker_then_by_session(repository: dg.Repository
             assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run(), key
 
 
+def test_one_ticker_asks_for_no_other_downstream(repository: dg.RepositoryDefinition) -> None:
+    """A backfill of one ticker follows the edges; one edge to every ticker would train every model on all."""
+    graph = repository.asset_graph
+    for key in graph.materializable_asset_keys:
+        if key.path[0] in TICKER_GROUPS:
+            for parent in graph.get(key).parent_keys:
+                mapping = graph.get_partition_mapping(key, parent)
+                assert isinstance(mapping, dg.IdentityPartitionMapping), (key, parent)
+
+
 def test_one_training_at_a_time(repository: dg.RepositoryDefinition) -> None:
     pools = {key.path[0]: asset.op.pool for key, asset in repository.assets_defs_by_key.items()}
     assert {group for group, pool in pools.items() if pool == "training"} == {"models"}
@@ -99,7 +109,7 @@ def test_one_training_at_a_time(repository: dg.RepositoryDefinition) -> None:
 
 def test_what_runs_the_graph(repository: dg.RepositoryDefinition) -> None:
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
-    assert jobs == {"refresh_bars", "prepare", "train", "predict", "forecast", "daily_signals", "results"}
+    assert jobs == {"refresh_bars", "prepare", "train", "learn", "predict", "daily_signals", "results"}
     schedules = {(s.name, s.job_name): s.cron_schedule for s in repository.schedule_defs}
     assert schedules == {
         ("after_close", "refresh_bars"): ["45 13 * * 1-5", "45 16 * * 1-5"],
@@ -107,8 +117,9 @@ def test_what_runs_the_graph(repository: dg.RepositoryDefinition) -> None:
     }
     assert {s.execution_timezone for s in repository.schedule_defs} == {"America/New_York"}
     assert {s.name: s.job_name for s in repository.sensor_defs} == {
-        "forecast_after_refresh": "forecast",
-        "forecast_after_partial_refresh": "forecast",
+        "learn_after_refresh": "learn",
+        "learn_after_partial_refresh": "learn",
+        "forecast_after_learning": "predict",
         "signals_after_forecast": "daily_signals",
         "results_after_signals": "results",
     }

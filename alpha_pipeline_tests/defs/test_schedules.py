@@ -111,7 +111,7 @@ def ask(
 ) -> list[dg.RunRequest]:
     """What a run status sensor requests after a run of a job with these tags."""
     run = instance.create_run_for_job(job, status=status, tags=tags)
-    resources = {"alpha": alpha(world)} if "forecast_after" in sensor.name else {}
+    resources = {"alpha": alpha(world)} if "learn_after" in sensor.name else {}
     event = dg.DagsterEvent(event_type_value=ENDED[status].value, job_name=job.name)
     context = dg.build_run_status_sensor_context(
         sensor_name="any",
@@ -133,10 +133,13 @@ def test_the_day_goes_on_from_refresh_to_results(instance: dg.DagsterInstance, w
     assert world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"]).success
     refresh = job_of(world, "refresh_bars")
 
-    [request] = ask(schedules.forecast_after_refresh, instance, world, refresh, DAY)
+    [request] = ask(schedules.learn_after_refresh, instance, world, refresh, DAY)
     assert request.tags == {**TICK, "dagster/asset_partition_range_end": "NVDA", **DAY}
 
-    [request] = ask(schedules.signals_after_forecast, instance, world, job_of(world, "forecast"), dict(request.tags))
+    [request] = ask(schedules.forecast_after_learning, instance, world, job_of(world, "learn"), dict(request.tags))
+    assert request.tags == {**TICK, "dagster/asset_partition_range_end": "NVDA", **DAY}
+
+    [request] = ask(schedules.signals_after_forecast, instance, world, job_of(world, "predict"), dict(request.tags))
     assert request.partition_key == "2016-11-25"
     assert request.tags == DAY
 
@@ -147,7 +150,7 @@ def test_the_day_goes_on_from_refresh_to_results(instance: dg.DagsterInstance, w
 def test_a_partial_refresh_is_forecast_too(instance: dg.DagsterInstance, world: World) -> None:
     assert not world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA", "AAPL"]).success
     [request] = ask(
-        schedules.forecast_after_partial_refresh,
+        schedules.learn_after_partial_refresh,
         instance,
         world,
         job_of(world, "refresh_bars"),
@@ -160,8 +163,9 @@ def test_a_partial_refresh_is_forecast_too(instance: dg.DagsterInstance, world: 
 @pytest.mark.parametrize(
     ("sensor", "job"),
     [
-        (schedules.forecast_after_refresh, "refresh_bars"),
-        (schedules.signals_after_forecast, "forecast"),
+        (schedules.learn_after_refresh, "refresh_bars"),
+        (schedules.forecast_after_learning, "learn"),
+        (schedules.signals_after_forecast, "predict"),
         (schedules.results_after_signals, "daily_signals"),
     ],
 )
@@ -173,9 +177,10 @@ def test_a_run_that_a_person_started_is_followed_by_nothing(
 
 def test_the_sensors_watch_the_job_before_theirs() -> None:
     watched = {
-        "forecast_after_refresh": (jobs.REFRESH_BARS, jobs.FORECAST),
-        "forecast_after_partial_refresh": (jobs.REFRESH_BARS, jobs.FORECAST),
-        "signals_after_forecast": (jobs.FORECAST, jobs.SIGNALS),
+        "learn_after_refresh": (jobs.REFRESH_BARS, jobs.LEARN),
+        "learn_after_partial_refresh": (jobs.REFRESH_BARS, jobs.LEARN),
+        "forecast_after_learning": (jobs.LEARN, jobs.PREDICT),
+        "signals_after_forecast": (jobs.PREDICT, jobs.SIGNALS),
         "results_after_signals": (jobs.SIGNALS, jobs.RESULTS),
     }
     for sensor in schedules.SENSORS:

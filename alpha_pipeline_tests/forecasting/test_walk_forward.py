@@ -84,7 +84,9 @@ def test_stored_and_read_again_an_artifact_forecasts_the_same(kind: str) -> None
 def test_the_frame_fits_its_table() -> None:
     for ticker in ("QQQ", "^VIX"):
         frame = forecast_of("v17", ticker)
-        stamped = frame.with_columns(made_at=pl.lit(dt.datetime(2020, 1, 1, tzinfo=dt.UTC)), is_live=pl.lit(value=False))
+        stamped = frame.with_columns(
+            made_at=pl.lit(dt.datetime(2020, 1, 1, tzinfo=dt.UTC)), is_live=pl.lit(value=False)
+        )
         DAILY.validate(DAILY.conform(stamped), ticker)
         assert set(frame.columns) == set(DAILY.columns) - {"made_at", "is_live"}
 

@@ -32,7 +32,9 @@ def test_ridge_is_sklearns() -> None:
     x = torch.cat((training, validation))[:, -1].numpy()
     theirs = SklearnRidge(alpha=0.7 * 100).fit(x, targets.numpy())
     np.testing.assert_allclose(model.weight.numpy(), theirs.coef_, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(model(windows_of(9, 4, 2)).location, theirs.predict(windows_of(9, 4, 2)[:, -1]), rtol=1e-4)
+    np.testing.assert_allclose(
+        model(windows_of(9, 4, 2)).location, theirs.predict(windows_of(9, 4, 2)[:, -1]), rtol=1e-4
+    )
 
 
 def test_the_validation_slice_chooses_the_penalty_per_horizon() -> None:
@@ -41,7 +43,8 @@ def test_the_validation_slice_chooses_the_penalty_per_horizon() -> None:
     signal, out = training[:, -1, 0], validation[:, -1, 0]
     model = Ridge(RidgeArchitecture(kind="ridge", penalties=(0.01, 100.0)), inputs=2, horizons=2)
     model.fit(
-        WindowSet(training, torch.stack((signal, signal), dim=1)), WindowSet(validation, torch.stack((out, -out), dim=1))
+        WindowSet(training, torch.stack((signal, signal), dim=1)),
+        WindowSet(validation, torch.stack((out, -out), dim=1)),
     )
     assert model.penalty.tolist() == [0.01, 100.0]
 

@@ -67,7 +67,10 @@ def test_a_packaged_template_can_be_extended_from_elsewhere(tmp_path: Path) -> N
         (RIDGE | {"training": {"epoch": 3}}, r'^mine.json: key "training.epoch" is not known. .*epochs'),
         (RIDGE | {"training": {"epochs": 0}}, r'key "training.epochs" \(is 0\): Input should be greater than or'),
         (RIDGE | {"architecture": {"kind": "gru"}}, r'key "architecture".*\'gru\'.*\'hybrid\', \'v17\''),
-        (RIDGE | {"inputs": {"kind": "features", "sets": ["magic"]}}, r'key "inputs.sets.0" \(is \'magic\'\).*technical'),
+        (
+            RIDGE | {"inputs": {"kind": "features", "sets": ["magic"]}},
+            r'key "inputs.sets.0" \(is \'magic\'\).*technical',
+        ),
         ({k: v for k, v in RIDGE.items() if k != "window"}, r'^mine.json: key "window" is missing'),
         (RIDGE | {"tickers": ["NO SUCH"]}, r'key "tickers".*NO SUCH.*a group: MAG7, SECTORS, CORE'),
         (RIDGE | {"extends": "nothing"}, r'^mine.json: "extends" names \'nothing\'.*experimental_v17'),
@@ -89,5 +92,5 @@ def test_the_file_that_sets_a_wrong_key_is_the_culprit(tmp_path: Path) -> None:
 
 
 def test_a_name_must_serve_as_an_asset_key(tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match="My-Model.json"):
+    with pytest.raises(ExperimentError, match=r"My-Model\.json"):
         load(tmp_path, **{"My-Model": RIDGE})

@@ -44,7 +44,10 @@ def forecast_rows() -> Callable[..., pl.DataFrame]:
     """Forecasts of one model and ticker whose probabilities are drawn, so that votes and ranks change."""
 
     def make(ticker: str, days: tuple[dt.date, ...], model: str = "v12_super_model", **given: object) -> pl.DataFrame:
-        prob = [float(np.random.default_rng([place, *ticker.encode()]).uniform(0.4, 0.6)) for place in map(sessions.position, days)]
+        prob = [
+            float(np.random.default_rng([place, *ticker.encode()]).uniform(0.4, 0.6))
+            for place in map(sessions.position, days)
+        ]
         is_spiky = ticker == VIX
         rows = pl.DataFrame({"session": days, "prob_up": prob}).join(pl.DataFrame({"horizon": [1, 5]}), how="cross")
         values: dict[str, object] = {

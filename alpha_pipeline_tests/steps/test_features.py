@@ -40,7 +40,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 def corrected(bars: Bars, ticker: str) -> Bars:
     last = pl.col("session") == pl.col("session").max()
     rows = bars[ticker].with_columns(
-        pl.when(last).then(pl.col(name) * 1.002).otherwise(pl.col(name)).alias(name) for name in ("high", "close", "adj_close")
+        pl.when(last).then(pl.col(name) * 1.002).otherwise(pl.col(name)).alias(name)
+        for name in ("high", "close", "adj_close")
     )
     return bars | {ticker: rows}
 
@@ -64,9 +65,7 @@ def test_unchanged_bars_build_nothing(world: Warehouse, built: dict[str, list[st
     assert report["QQQ"] == world.height(TECHNICAL, "QQQ") > 0
 
 
-def test_only_the_ticker_whose_bars_changed_is_built(
-    world: Warehouse, bars: Bars, built: dict[str, list[str]]
-) -> None:
+def test_only_the_ticker_whose_bars_changed_is_built(world: Warehouse, bars: Bars, built: dict[str, list[str]]) -> None:
     build_features(world, TICKERS)
     built.clear()
     ingest_all(world, FrameSource(corrected(bars, "NVDA")), ["NVDA"], LAST, FIRST)

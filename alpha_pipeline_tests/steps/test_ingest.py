@@ -138,9 +138,10 @@ def test_a_kill_between_revisions_and_bars_loses_nothing(
             raise KeyboardInterrupt
         return write(self, table, unit, frame, inputs)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Warehouse, "write", killed)
-        brought(warehouse, corrected(bars["QQQ"], wrong))
+        with pytest.raises(KeyboardInterrupt):
+            brought(warehouse, corrected(bars["QQQ"], wrong))
     assert warehouse.read(raw.BARS, ["QQQ"]).equals(before)
     old = before.filter(session=wrong)["close"].item()
     assert warehouse.read(raw.REVISIONS, ["QQQ"])["close"].to_list() == [old]

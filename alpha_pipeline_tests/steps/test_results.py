@@ -123,9 +123,7 @@ def test_a_card_without_forecasts_says_what_is_missing(warehouse: Warehouse, bar
     assert not card.is_simulated
 
 
-def test_a_changed_signal_changes_the_ledger(
-    world: Warehouse, forecast_rows: Callable[..., pl.DataFrame]
-) -> None:
+def test_a_changed_signal_changes_the_ledger(world: Warehouse, forecast_rows: Callable[..., pl.DataFrame]) -> None:
     before = write_ledger(world)["qqq_position"]
     for ticker in MAG7:
         bullish = forecast_rows(ticker, DAYS).with_columns(prob_up=pl.lit(0.9))

@@ -91,5 +91,5 @@ def test_spike_tickers_get_a_threshold_per_horizon() -> None:
 def test_a_training_that_diverges_says_so() -> None:
     data = data_of("v17")
     poisoned = dataclasses.replace(data, targets=np.where(np.isfinite(data.targets), np.float32("inf"), data.targets))
-    with pytest.raises(DivergedError, match="lower training.learning_rate"):
+    with pytest.raises(DivergedError, match=r"lower training\.learning_rate"):
         trained("v17", poisoned)

@@ -118,7 +118,9 @@ def test_a_failing_member_stops_its_own_chain_only() -> None:
     targets[-300:] = np.inf  # reaches training in the later folds only
     todo[0] = dataclasses.replace(todo[0], samples=dataclasses.replace(todo[0].samples, targets=targets))
     result = run(todo, Store())
-    assert [(a.card.ticker, a.card.fold) for a in result.artifacts if a.card.ticker == "SPY"] == [("SPY", f) for f in range(3)]
+    assert [(a.card.ticker, a.card.fold) for a in result.artifacts if a.card.ticker == "SPY"] == [
+        ("SPY", f) for f in range(3)
+    ]
     ((ticker, why),) = result.failures
     assert ticker == "QQQ"
     assert why.startswith("small_hybrid, fold ")
@@ -174,7 +176,8 @@ def digest(result: TrainingResult) -> str:
 
 def test_a_script_without_a_main_guard_trains_once_and_to_the_same_bytes(script: Path, whole: TrainingResult) -> None:
     script.write_text(UNGUARDED.format(before="", seeds=1))
-    done = subprocess.run([sys.executable, script], env=environment(), capture_output=True, text=True, timeout=120)
+    command = [sys.executable, script]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.split("\n")[:2] == ["started", f"trained {digest(whole)}"], done.stderr
 
 
@@ -218,9 +221,7 @@ def _wait_for(found: Callable[[], list[int]], *, at_least: int, seconds: float =
     raise AssertionError(f"waited {seconds} s in vain")
 
 
-def test_a_worker_that_dies_is_replaced(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: TrainingResult
-) -> None:
+def test_a_worker_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: TrainingResult) -> None:
     """A worker that is killed from outside takes nothing down: its fold is trained by another."""
     monkeypatch.setattr(trainer, "Crew", _murderous(tmp_path / "killed"))
     result = run(chains(), Store(), workers=2)

@@ -7,6 +7,7 @@ import dagster as dg
 from alpha_pipeline.defs.partitions import TICKERS
 from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
 from alpha_pipeline.steps import features as steps
 from alpha_pipeline.warehouse.store import Warehouse
@@ -17,13 +18,15 @@ from alpha_pipeline.warehouse.tables.raw import BARS
 Build = Callable[[Warehouse, Sequence[str]], steps.Report]
 
 
-def _ticker_asset(table: Table, build: Build, version: str, deps: list[dg.AssetDep]) -> dg.AssetsDefinition:
+def _ticker_asset(table: Table, build: Build, version: str) -> dg.AssetsDefinition:
     """An asset that fills one table for every ticker named and reports its rows per ticker."""
 
     @dg.asset(
         key=table.asset_key,
         description=table.description,
-        deps=deps,
+        # Ticker by ticker, the market context too although it reads every context ticker: a backfill follows the
+        # edges downstream, and one ticker chosen in the web UI would become the models of all of them.
+        deps=[BARS.asset_key],
         partitions_def=TICKERS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         kinds={"polars", "parquet"},
@@ -33,18 +36,18 @@ def _ticker_asset(table: Table, build: Build, version: str, deps: list[dg.AssetD
         metadata={"dagster/column_schema": column_schema(table)},
     )
     def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
-        for ticker, rows in build(alpha.warehouse(), context.partition_keys).items():
+        warehouse = alpha.warehouse()
+        if not set(context.partition_keys) & set(warehouse.units(BARS)):
+            raise NotEnoughDataError(f"No bars of {', '.join(context.partition_keys)} are held: refresh raw/bars first.")
+        for ticker, rows in build(warehouse, context.partition_keys).items():
             context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=ticker)
 
     return fill
 
 
-_OWN_BARS = dg.AssetDep(BARS.asset_key)
-_ALL_BARS = dg.AssetDep(BARS.asset_key, partition_mapping=dg.AllPartitionMapping())
-
 ASSETS = [
-    _ticker_asset(TECHNICAL, steps.build_technical, steps.TECHNICAL_VERSION, [_OWN_BARS]),
-    _ticker_asset(PRICE_ACTION, steps.build_price_action, steps.PRICE_ACTION_VERSION, [_OWN_BARS]),
-    _ticker_asset(MARKET_CONTEXT, steps.build_market_context, steps.MARKET_CONTEXT_VERSION, [_ALL_BARS]),
-    _ticker_asset(FORWARD, steps.build_targets, steps.TARGETS_VERSION, [_OWN_BARS]),
+    _ticker_asset(TECHNICAL, steps.build_technical, steps.TECHNICAL_VERSION),
+    _ticker_asset(PRICE_ACTION, steps.build_price_action, steps.PRICE_ACTION_VERSION),
+    _ticker_asset(MARKET_CONTEXT, steps.build_market_context, steps.MARKET_CONTEXT_VERSION),
+    _ticker_asset(FORWARD, steps.build_targets, steps.TARGETS_VERSION),
 ]

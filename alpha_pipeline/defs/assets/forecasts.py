@@ -1,7 +1,7 @@
 """Model and forecast assets. Every experiment file is one model asset, without a line of Python."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 import dagster as dg
@@ -20,6 +20,7 @@ from alpha_pipeline.training.artifact import CODE_VERSION, Artifact
 from alpha_pipeline.training.trainer import Progress
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline.warehouse.tickers import added
 
 SECONDS_BETWEEN_LOG_LINES = 10.0
 
@@ -48,29 +49,48 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
         # One training at a time: each one uses every core.
         pool="training",
         metadata={"experiment": dg.MetadataValue.json(experiment.model_dump(mode="json"))},
+        # A range may hold tickers that are not this experiment's, or that fail: the others are marked one by one.
+        output_required=False,
     )
-    def train(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
+    def train(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult[None]]:
         settings = alpha.settings()
+        due = _due(experiment, context.partition_keys, alpha)
         result = train_experiment(
             alpha.warehouse(),
             experiment,
-            context.partition_keys,
+            due,
             settings.profile,
             device=settings.device,
             progress=_teller(context, experiment.name),
         )
         context.log.info(f"{result.n_trained} folds trained, {result.n_found} found trained")
-        for ticker in context.partition_keys:
-            own = [artifact for artifact in result.artifacts if artifact.card.ticker == ticker]
-            if own:
-                context.add_asset_metadata(_metadata(own), partition_key=ticker)
-        if len({ticker for ticker, _ in result.failures}) == len(context.partition_keys):
-            raise PartialFailureError(f"train {experiment.name}", result.failures)
-        for ticker, why in result.failures:
+        failed = dict(result.failures)
+        for ticker, why in failed.items():
             context.log.warning(f"{ticker}: {why}")
-            context.add_asset_metadata({"failed": why}, partition_key=ticker)
+        if due and len(failed) == len(due):
+            raise PartialFailureError(f"train {experiment.name}", result.failures)
+        trained = {
+            ticker: _metadata([artifact for artifact in result.artifacts if artifact.card.ticker == ticker])
+            for ticker in due
+            if ticker not in failed
+        }
+        if len(trained) == len(context.partition_keys):
+            for ticker, metadata in trained.items():
+                context.add_asset_metadata(metadata, partition_key=ticker)
+            yield dg.MaterializeResult()
+            return
+        for ticker, metadata in trained.items():
+            context.log_event(dg.AssetMaterialization(context.asset_key, partition=ticker, metadata=metadata))
 
     return train
+
+
+def _due(experiment: Experiment, asked: Sequence[str], alpha: AlphaResource) -> list[str]:
+    """Of a range, the experiment's own tickers and those that a person added; a ticker named alone, whatever it is."""
+    if len(asked) == 1:
+        return list(asked)
+    wanted = {*experiment.tickers, *added(alpha.warehouse())}
+    return [ticker for ticker in asked if ticker in wanted]
 
 
 def _metadata(artifacts: list[Artifact]) -> dict[str, float | int | str]:

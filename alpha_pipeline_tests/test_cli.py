@@ -1,0 +1,364 @@
+"""The command as a person meets it: a process, its exit code, its two streams, and what it leaves on disk."""
+
+import datetime as dt
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import polars as pl
+import pytest
+
+from alpha_pipeline import cli, sessions
+from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.sources.simulated import SimulatedSource, simulate
+from alpha_pipeline.universe import CORE, MAG7, SECTORS, VIX
+from alpha_pipeline.warehouse import views
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tables.raw import COVERAGE
+from alpha_pipeline_tests.pipeline_world import ingest_all, signal_all
+
+FIRST, LAST = dt.date(2012, 1, 3), dt.date(2016, 1, 29)
+NOW = "2016-01-30T12:00:00+00:00"
+QUICK = ("--experiments", "expanding_mean,ridge")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(**given: str) -> dict[str, str]:
+    """This process's environment with none of its settings."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("ALPHA_", "DAGSTER_"))}
+    settings = {"ALPHA_NOW": NOW, "COLUMNS": "160", "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return inherited | settings | given
+
+
+def process(*arguments: object) -> Outcome:
+    """Run `alpha` in a process of its own."""
+    command = [sys.executable, "-m", "alpha_pipeline.cli", *map(str, arguments)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=300)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def alpha(*arguments: object, **given: str) -> Outcome:
+    """Run `alpha` through its entry point in this process, which spares the seconds of importing."""
+    before, wanted, out, err = dict(os.environ), environment(**given), io.StringIO(), io.StringIO()
+    code = 0
+    try:
+        os.environ.clear()
+        os.environ.update(wanted)
+        with patch.object(sys, "argv", ["alpha", *map(str, arguments)]), redirect_stdout(out), redirect_stderr(err):
+            cli.main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def on_disk(*roots: Path) -> dict[Path, str]:
+    """Every file below some folders and its hash; the empty files that locks leave hold nothing."""
+    files = (path for root in roots for path in root.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def bars_of(*tickers: str) -> pl.DataFrame:
+    """Four years of simulated bars as a person's file has them."""
+    bars = simulate(7, 0.0, FIRST, LAST, tickers).bars
+    return pl.concat(bars.values()).drop("is_final").rename({"session": "date"})
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files to ask for: a sound one, and one without a close."""
+    folder = tmp_path_factory.mktemp("files")
+    rows = bars_of("QQQ").tail(30)
+    rows.write_csv(folder / "sound.csv")
+    rows.drop("close").write_csv(folder / "no_close.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of the simulated market that holds a position."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("simulated"))
+    source = SimulatedSource(7)
+    claim_market(warehouse, MarketRecord(source.kind, source.market))
+    ingest_all(warehouse, source, ["QQQ", VIX], LAST, dt.date(2015, 10, 1))
+    signal_all(warehouse, sessions.between(dt.date(2016, 1, 4), LAST))
+    views.publish(warehouse, TABLES)
+    return warehouse.root
+
+
+def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
+    """One line that names the culprit, an exit code, and no traceback."""
+    assert outcome.code == code, outcome
+    assert outcome.err.startswith("error: "), outcome
+    assert len(outcome.err.splitlines()) == 1, outcome
+    assert outcome.out == ""
+    for word in words:
+        assert word in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ("tickers add ZZZZ", 1, ["'ZZZZ'", "Check the spelling"]),
+        ("tickers add QQQ ZZZZ --source files --path {files}/sound.csv", 1, ["sound.csv has no ticker 'ZZZZ'"]),
+        ("tickers remove ZZZZ", 1, ["Not followed: ZZZZ", "alpha tickers list"]),
+        ("run --source files --path {files}/absent.csv", 1, ["absent.csv does not exist"]),
+        ("run --source files --path {files}/no_close.csv", 1, ["no_close.csv lacks the column(s) close", "ticker"]),
+        ("run --source files", 2, ["--path"]),
+        ("run --source bloomberg", 2, ["'bloomberg'", "simulated, files, yahoo"]),
+        ("run --profile fast", 2, ["'fast'", "quick, standard, full"]),
+        ("run --experiments ridge,v99", 2, ["v99", "expanding_mean, ridge"]),
+        ("run --tickers QQQ,PLTR", 2, ["Not followed: PLTR", "alpha tickers add PLTR"]),
+        ("run --through 2016-13-01", 2, ["2016-13-01", "ISO date"]),
+        ("train", 1, ["`alpha run` fills it"]),
+        ("today", 1, ["holds no position yet", "`alpha run`"]),
+        ("sql {query}", 1, ["`alpha run` fills it"]),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_no_trace(
+    tmp_path: Path, files: Path, arguments: str, code: int, words: list[str]
+) -> None:
+    warehouse = tmp_path / "fresh"
+    given = [part.format(files=files, query="from raw.bars") for part in arguments.split()]
+    before = on_disk(files)
+    assert_refused(alpha(*given, "--warehouse", warehouse), code, *words)
+    assert on_disk(files, warehouse) == before
+
+
+@pytest.mark.parametrize("name", ["A B", "", "../etc", "é"])
+def test_a_name_that_cannot_be_a_ticker_is_refused(tmp_path: Path, name: str) -> None:
+    assert_refused(alpha("tickers", "add", name, "--warehouse", tmp_path), 2, f"{name!r} cannot be a ticker")
+    assert on_disk(tmp_path) == {}
+
+
+@pytest.mark.parametrize("value", ["yesterday", "2016-02-30T10:00:00"])
+def test_a_wrong_clock_is_refused(tmp_path: Path, value: str) -> None:
+    outcome = alpha("today", "--warehouse", tmp_path, ALPHA_NOW=value)
+    assert_refused(outcome, 2, f"ALPHA_NOW='{value}'", "ISO time")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "--source", "files", "--path", "{files}/sound.csv"], 1, ["simulated(seed=7", "--warehouse"]),
+        (["tickers", "add", "QQQ", "--source", "files", "--path", "{files}/sound.csv"], 1, ["simulated(seed=7"]),
+        (["sql", "selec 1"], 1, ["SQL:", "selec"]),
+        (["sql", "from raw.bras"], 1, ["SQL:", "bras"]),
+        (["sql", "from raw.bars", "--format", "parquet"], 2, ["--out"]),
+        (["sql", "from raw.bars", "--format", "csv", "--out", "{files}/absent/bars.csv"], 2, ["absent/bars.csv"]),
+    ],
+)
+def test_a_mistake_changes_nothing_in_a_filled_warehouse(
+    simulated: Path, files: Path, arguments: list[str], code: int, words: list[str]
+) -> None:
+    before = on_disk(simulated, files)
+    given = [part.format(files=files) for part in arguments]
+    assert_refused(alpha(*given, "--warehouse", simulated), code, *words)
+    assert on_disk(simulated, files) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["tickers", "add", "ZZZZ"], 1, ["'ZZZZ'"]),
+        (["run", "--source", "files", "--path", "absent.csv"], 1, ["absent.csv does not exist"]),
+        (["run", "--experiments", "v99"], 2, ["No experiment v99"]),
+    ],
+)
+def test_a_process_ends_with_the_same_line_and_code(
+    tmp_path: Path, arguments: list[str], code: int, words: list[str]
+) -> None:
+    assert_refused(process(*arguments, "--warehouse", tmp_path), code, *words)
+    assert on_disk(tmp_path) == {}
+
+
+def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
+    for arguments in (["sqk"], ["sql"], ["run", "--fast"], ["sql", "select 1", "--format", "xml"]):
+        outcome = alpha(*arguments, ALPHA_WAREHOUSE=str(tmp_path))
+        assert outcome.code == 2
+        assert "Usage: " in outcome.err
+        assert "Traceback" not in outcome.err
+    assert on_disk(tmp_path) == {}
+
+
+def test_a_simulated_card_says_so(simulated: Path) -> None:
+    outcome = process("today", "--warehouse", simulated)
+    assert outcome.code == 0
+    assert "SIMULATED · QQQ at the open of 2016-02-01" in outcome.out
+    assert "abstains: no fresh ballot from NVDA" in outcome.out
+
+
+def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: Path, simulated: Path) -> None:
+    empty = alpha("doctor", "--warehouse", tmp_path / "fresh")
+    assert empty.code == 0
+    assert "is empty; `alpha run` fills it" in empty.out
+    assert not (tmp_path / "fresh").exists()
+    lacking = alpha("doctor", "--warehouse", simulated)
+    assert lacking.code == 1
+    assert "SPY: no bars" in lacking.out
+    other = alpha("doctor", "--warehouse", simulated, "--source", "yahoo")
+    assert other.code == 1
+    assert "the source is set to yahoo" in other.out
+    whole = Warehouse(tmp_path / "whole")
+    claim_market(whole, MarketRecord("simulated", SimulatedSource(7).market))
+    for ticker in CORE:
+        row = {"ticker": ticker, "first_session": FIRST, "last_session": LAST, "n_sessions": 1, "n_missing": 0}
+        whole.write(COVERAGE, ticker, pl.DataFrame([row | {"status": "complete", "detail": ""}]))
+    sound = alpha("doctor", "--warehouse", whole.root)
+    assert sound.code == 0
+    assert "all complete; bars to 2016-01-29, the last closed session is 2016-01-29" in sound.out
+
+
+def test_tickers_come_and_go(tmp_path: Path, files: Path) -> None:
+    bars = pl.read_csv(files / "sound.csv").with_columns(ticker=pl.lit("PLTR"))
+    bars.write_csv(tmp_path / "bars.csv")
+    warehouse = tmp_path / "warehouse"
+    source = ("--source", "files", "--path", tmp_path / "bars.csv")
+    added = alpha("tickers", "add", "pltr", *source, "--warehouse", warehouse)
+    assert (added.code, "Added PLTR" in added.out) == (0, True)
+    again = alpha("tickers", "add", "PLTR", *source, "--warehouse", warehouse)
+    assert (again.code, "Already followed: PLTR" in again.out) == (0, True)
+    listed = alpha("tickers", "list", "--warehouse", warehouse).out
+    assert [line.split() for line in listed.splitlines() if "PLTR" in line] == [
+        ["PLTR", "-", "-", "-", "no", "bars", "yet"]
+    ]
+    removed = alpha("tickers", "remove", "PLTR", "--warehouse", warehouse)
+    assert (removed.code, "Removed PLTR" in removed.out) == (0, True)
+    assert "PLTR" not in alpha("tickers", "list", "--warehouse", warehouse).out
+
+
+@dataclass(frozen=True)
+class World:
+    """A files world after a run."""
+
+    warehouse: Path
+    run: Callable[[], Outcome]
+    first: Outcome
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A run on a CSV with broken rows that lacks one of the Magnificent Seven."""
+    root = tmp_path_factory.mktemp("world")
+    rows = bars_of("QQQ", VIX, "NVDA").with_columns(pl.exclude("ticker", "date").cast(pl.String))
+    day, is_qqq = pl.col("date"), pl.col("ticker") == "QQQ"
+    rows = rows.with_columns(
+        close=pl.when(is_qqq & (day == dt.date(2015, 3, 4))).then(pl.lit("n/a")).otherwise("close"),
+        low=pl.when(is_qqq & (day == dt.date(2015, 3, 5))).then(pl.lit("-3")).otherwise("low"),
+        high=pl.when(is_qqq & (day == dt.date(2015, 3, 6))).then(pl.lit("1")).otherwise("high"),
+    )
+    sunday = rows.filter(is_qqq, day == dt.date(2015, 3, 9)).with_columns(date=dt.date(2015, 3, 8))
+    pl.concat([rows, sunday]).write_csv(root / "bars.csv")
+
+    def run() -> Outcome:
+        given = ("--source", "files", "--path", root / "bars.csv", "--tickers", f"QQQ,{VIX},NVDA,META")
+        return process("run", *given, "--warehouse", root / "warehouse", *QUICK)
+
+    return World(root / "warehouse", run, run())
+
+
+def test_a_run_survives_bad_rows_and_a_missing_ticker(world: World) -> None:
+    assert world.first.code == 0, world.first.err
+    card = world.first.out
+    assert "QQQ at the open of 2016-02-01" in card
+    assert "! META: " in card
+    assert "has no ticker 'META'" in card
+    assert "SIMULATED" not in card
+    assert "Traceback" not in world.first.err
+    coverage = Warehouse(world.warehouse).read(COVERAGE)
+    status = dict(coverage.select("ticker", "status").iter_rows())
+    assert status == {"META": "failed", "NVDA": "complete", "QQQ": "gaps", VIX: "complete"}
+
+
+def test_refused_rows_are_in_quarantine_and_not_in_the_bars(world: World) -> None:
+    query = "select session, reason from raw.quarantine where ticker = 'QQQ' order by session"
+    outcome = alpha("sql", query, "--format", "csv", "--warehouse", world.warehouse)
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [
+        "session,reason",
+        "2015-03-04,price_missing",
+        "2015-03-05,price_not_positive",
+        "2015-03-06,high_below_low",
+        "2015-03-08,not_a_session",
+    ]
+
+
+def test_a_second_run_changes_no_object(world: World) -> None:
+    folders = [world.warehouse / name for name in ("tables", "models")]
+    before = on_disk(*folders)
+    assert before
+    again = world.run()
+    assert (again.code, again.out) == (0, world.first.out)
+    assert on_disk(*folders) == before
+
+
+def test_every_format_says_the_same(world: World, tmp_path: Path) -> None:
+    query = "select session, close, volume from raw.bars where ticker = 'QQQ' order by session limit 5"
+
+    def asked(*arguments: object) -> str:
+        outcome = alpha("sql", query, *arguments, "--warehouse", world.warehouse)
+        assert outcome.code == 0, outcome
+        return outcome.out
+
+    out = tmp_path / "bars.parquet"
+    assert asked("--format", "parquet", "--out", out) == ""
+    rows = pl.read_parquet(out)
+    assert rows.height == 5
+    assert pl.read_csv(io.StringIO(asked("--format", "csv")), try_parse_dates=True).equals(rows)
+    json = pl.read_json(io.StringIO(asked("--format", "json"))).with_columns(pl.col("session").str.to_date())
+    assert json.equals(rows)
+    assert asked("--format", "csv", "--out", tmp_path / "bars.csv") == ""
+    assert pl.read_csv(tmp_path / "bars.csv", try_parse_dates=True).equals(rows)
+    assert "2012-01-03" in asked()
+
+
+@pytest.mark.slow
+def test_the_vote_goes_on_without_the_missing_ticker_and_says_so(tmp_path: Path) -> None:
+    """All of the core but META, with forecasts of the voting model put into the warehouse between two runs."""
+    others = [ticker for ticker in CORE if ticker != "META"]
+    bars_of(*others).write_parquet(tmp_path / "bars.parquet")
+    where = ("--source", "files", "--path", tmp_path, "--warehouse", tmp_path / "warehouse")
+    assert process("run", *where, *QUICK).code == 0
+    warehouse = Warehouse(tmp_path / "warehouse")
+    for ticker in (*MAG7, *SECTORS, VIX):
+        if ticker == "META":
+            continue
+        rows = warehouse.read(DAILY, [ticker]).filter(model="ridge")
+        bullish = rows.with_columns(model=pl.lit("v12_super_model"), prob_up=pl.lit(0.6), spike_threshold=None)
+        warehouse.write(DAILY, ticker, pl.concat([warehouse.read(DAILY, [ticker]), DAILY.conform(bullish)]))
+    outcome = process("run", *where, *QUICK)
+    assert outcome.code == 0, outcome.err
+    assert "6 of 6 bull: strong buy" in outcome.out
+    assert "missing: META" in outcome.out
+    assert "! META: " in outcome.out
+    position = warehouse.read(next(table for table in TABLES if table.name == "signals.qqq_position")).tail(1)
+    assert position["target_weight"].item() > 0
+    assert position["reason"].item().startswith("strong buy: 6 of 6 bull")
+
+
+@pytest.mark.slow
+def test_a_simulated_run_says_so_from_end_to_end(tmp_path: Path) -> None:
+    where = ("--tickers", "QQQ", "--warehouse", tmp_path)
+    first = process("run", *where, "--experiments", "expanding_mean")
+    assert first.code == 0, first.err
+    assert "SIMULATED · QQQ at the open of 2016-02-01" in first.out
+    assert alpha("today", "--warehouse", tmp_path).out == first.out.split("Warehouse ")[0]
