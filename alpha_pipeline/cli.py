@@ -276,6 +276,8 @@ def _settings(
         "ALPHA_THROUGH": through,
     }
     settings = load_settings(flags)
+    if settings.warehouse.exists() and not settings.warehouse.is_dir():
+        raise UsageError(f"--warehouse must name a folder, and {settings.warehouse} is a file.")
     if of_market and "ALPHA_SOURCE" not in os.environ:
         from alpha_pipeline.warehouse.market import read_market
         from alpha_pipeline.warehouse.store import Warehouse

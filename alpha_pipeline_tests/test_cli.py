@@ -150,6 +150,14 @@ def test_a_name_that_cannot_be_a_ticker_is_refused(tmp_path: Path, name: str) ->
     assert on_disk(tmp_path) == {}
 
 
+@pytest.mark.parametrize("command", ["today", "run", "doctor", "sql x", "tickers list"])
+def test_a_file_is_no_warehouse(files: Path, command: str) -> None:
+    before = on_disk(files)
+    outcome = alpha(*command.split(), "--warehouse", files / "sound.csv")
+    assert_refused(outcome, 2, "--warehouse must name a folder", "sound.csv is a file")
+    assert on_disk(files) == before
+
+
 @pytest.mark.parametrize("value", ["yesterday", "2016-02-30T10:00:00"])
 def test_a_wrong_clock_is_refused(tmp_path: Path, value: str) -> None:
     outcome = alpha("today", "--warehouse", tmp_path, ALPHA_NOW=value)
