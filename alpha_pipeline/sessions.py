@@ -52,8 +52,12 @@ def position(session: dt.date) -> int:
 
 
 def offset(session: dt.date, count: int) -> dt.date:
-    """The session `count` sessions after (before, if negative) this one."""
-    return all_sessions()[position(session) + count]
+    """The session `count` sessions after (before, if negative) this one.
+
+    Raises:
+        NotEnoughDataError: that lies outside 1990 to 2035.
+    """
+    return _at(position(session) + count, session)
 
 
 def between(first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
@@ -63,13 +67,28 @@ def between(first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
 
 
 def at_or_before(day: dt.date) -> dt.date:
-    """The last session at or before a day."""
-    return all_sessions()[bisect.bisect_right(all_sessions(), day) - 1]
+    """The last session at or before a day.
+
+    Raises:
+        NotEnoughDataError: the day lies before 1990.
+    """
+    return _at(bisect.bisect_right(all_sessions(), day) - 1, day)
 
 
 def at_or_after(day: dt.date) -> dt.date:
-    """The first session at or after a day."""
-    return all_sessions()[bisect.bisect_left(all_sessions(), day)]
+    """The first session at or after a day.
+
+    Raises:
+        NotEnoughDataError: the day lies after 2035.
+    """
+    return _at(bisect.bisect_left(all_sessions(), day), day)
+
+
+def _at(place: int, day: dt.date) -> dt.date:
+    """The session at a place of the calendar; places do not wrap around."""
+    if not 0 <= place < len(all_sessions()):
+        raise NotEnoughDataError(f"{day} leads outside the calendar, {CALENDAR_FIRST} to {CALENDAR_LAST}")
+    return all_sessions()[place]
 
 
 def open_time(session: dt.date) -> dt.datetime:

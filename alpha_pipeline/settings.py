@@ -119,7 +119,7 @@ def load_settings(
         yahoo_base_url=values.get("ALPHA_YAHOO_BASE_URL"),
         fixed_now=_instant(values, "ALPHA_NOW"),
         through=_day(values, "ALPHA_THROUGH"),
-        simulated_seed=int(_number(values, "ALPHA_SIMULATED_SEED", 7)),
+        simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
         simulated_planted_ic=_number(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
     )
 
@@ -136,6 +136,13 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
         return float(values.get(name, default))
     except ValueError:
         raise SettingError(name, values[name], "a number") from None
+
+
+def _whole(values: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        return int(values.get(name, default))
+    except ValueError:
+        raise SettingError(name, values[name], "a whole number") from None
 
 
 def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:

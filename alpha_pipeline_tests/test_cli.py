@@ -369,4 +369,4 @@ def test_a_simulated_run_says_so_from_end_to_end(tmp_path: Path) -> None:
     first = process("run", *where, "--experiments", "expanding_mean")
     assert first.code == 0, first.err
     assert "SIMULATED · QQQ at the open of 2016-02-01" in first.out
-    assert alpha("today", "--warehouse", tmp_path).out == first.out.split("Warehouse ")[0]
+    assert first.out.startswith(alpha("today", "--warehouse", tmp_path).out)

@@ -44,3 +44,12 @@ def test_the_week_of_good_friday_ends_on_thursday() -> None:
     assert sessions.is_last_of_week(dt.date(2024, 3, 28))
     assert not sessions.is_last_of_week(dt.date(2024, 3, 27))
     assert sessions.is_last_of_week(dt.date(2020, 12, 31))  # the ISO year ends elsewhere than the calendar year
+
+
+def test_places_do_not_wrap_around() -> None:
+    with pytest.raises(NotEnoughDataError, match="1980-01-01 leads outside"):
+        sessions.at_or_before(dt.date(1980, 1, 1))
+    with pytest.raises(NotEnoughDataError, match="leads outside the calendar"):
+        sessions.offset(sessions.all_sessions()[3], -4)
+    with pytest.raises(NotEnoughDataError, match="2040-01-02 leads outside"):
+        sessions.at_or_after(dt.date(2040, 1, 2))

@@ -26,7 +26,8 @@ def test_defaults() -> None:
         ("ALPHA_PROFILE", "fast", "quick, standard, full"),
         ("ALPHA_NOW", "yesterday", "ISO time"),
         ("ALPHA_THROUGH", "30.6.2025", "ISO date"),
-        ("ALPHA_SIMULATED_SEED", "seven", "a number"),
+        ("ALPHA_SIMULATED_SEED", "7.9", "a whole number"),
+        ("ALPHA_SIMULATED_PLANTED_IC", "much", "a number"),
     ],
 )
 def test_a_wrong_value_names_the_setting_and_what_is_allowed(name: str, value: str, allowed: str) -> None:

@@ -57,11 +57,12 @@ def render(card: SignalCard) -> RenderableType:
     parts: list[RenderableType] = [_headline(card), Text(), _signals(card)]
     if card.record:
         parts += [Text(), _record(card)]
+    parts += [Text(), Text(f"{mark}market: {card.market}", style="dim")]
     parts += [Text(f"! {problem}", style="red") for problem in card.problems]
     return Panel(
         Group(*parts),
         title=f"{mark}QQQ at the open of {card.next_session}",
-        subtitle=f"{mark}decided at the close of {card.session} · market: {card.market}",
+        subtitle=f"{mark}decided at the close of {card.session}",
         border_style="magenta" if card.is_simulated else "cyan",
         box=box.ROUNDED,
         padding=(1, 2),

@@ -80,9 +80,12 @@ def ingest_ticker(
             f"{ticker}: the source restated its history (a split or dividend) but no longer reaches back to {oldest}, "
             "so the held bars before it would be on another basis. They were left as they are."
         )
-    # What is replaced is kept before its replacement is written: a kill between the two loses nothing.
-    if judged.revisions.height:
-        warehouse.upsert(raw.REVISIONS, ticker, judged.revisions)
+    # What is replaced is kept before its replacement is written: a kill between the two loses nothing, and the run
+    # after it finds these values kept already.
+    said = [name for name in raw.REVISIONS.columns if name != "superseded_at"]
+    new = judged.revisions.join(warehouse.read(raw.REVISIONS, [ticker]), on=said, how="anti", nulls_equal=True)
+    if new.height:
+        warehouse.upsert(raw.REVISIONS, ticker, new)
     changed = warehouse.write(raw.BARS, ticker, judged.bars)
     warehouse.upsert(raw.ACTIONS, ticker, judged.actions)
     warehouse.write(raw.QUARANTINE, ticker, judged.quarantine)

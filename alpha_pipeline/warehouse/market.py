@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from alpha_pipeline.errors import MarketMismatchError
+from alpha_pipeline.errors import AlphaError, MarketMismatchError
 from alpha_pipeline.warehouse.store import Warehouse
 
 KEY = "market.json"
@@ -28,9 +28,13 @@ class MarketRecord:
 
 
 def read_market(warehouse: Warehouse) -> MarketRecord | None:
-    """The market a warehouse holds, or None while it is empty."""
+    """The market a warehouse holds, or None while it is empty.
+
+    Raises:
+        AlphaError: `market.json` cannot be read.
+    """
     data = warehouse.objects.get(KEY)
-    return None if data is None else MarketRecord(**json.loads(data))
+    return None if data is None else _parse(data, warehouse)
 
 
 def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
@@ -43,9 +47,19 @@ def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
     def claim(held: bytes | None) -> bytes | None:
         if held is None:
             return json.dumps({"kind": record.kind, "market": record.market}, indent=2).encode()
-        before = MarketRecord(**json.loads(held))
+        before = _parse(held, warehouse)
         if before != record:
             raise MarketMismatchError(str(warehouse.root), before.market, record.market)
         return None
 
     warehouse.objects.update(KEY, claim)
+
+
+def _parse(data: bytes, warehouse: Warehouse) -> MarketRecord:
+    try:
+        return MarketRecord(**json.loads(data))
+    except (ValueError, TypeError):
+        raise AlphaError(
+            f"{warehouse.root / KEY} cannot be read. It says which market the warehouse holds; restore it, or use "
+            "another folder (--warehouse)."
+        ) from None

@@ -69,9 +69,9 @@ def query(warehouse: Warehouse, tables: Sequence[Table], sql: str) -> pl.DataFra
             connection.execute(statement)
         try:
             relation = connection.sql(sql)
+            return pl.DataFrame() if relation is None else relation.pl()
         except duckdb.Error as error:
             raise SqlError(str(error).strip().replace("\n", " ")) from None
-        return pl.DataFrame() if relation is None else relation.pl()
 
 
 def _seed_empty_tables(warehouse: Warehouse, tables: Sequence[Table]) -> None:

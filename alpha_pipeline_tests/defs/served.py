@@ -22,7 +22,9 @@ from alpha_pipeline_tests.defs.world import World
 PATIENCE: Final = 180.0  # seconds; a machine that runs other tests too starts Dagster slowly
 T = TypeVar("T")
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
-_LOADED = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"
+_LOADED = (
+    "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"
+)
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,9 @@ def read_back(storage: BatchedSqliteEventLogStorage, instance: dg.DagsterInstanc
         [row] = storage.get_asset_records([key])
         last = row.asset_entry.last_materialization
         found[f"{name} last"] = last and (last.asset_materialization, last.timestamp)
-        found[f"{name} newest of each"] = sorted(storage.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION
-        ))
+        found[f"{name} newest of each"] = sorted(
+            storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        )
         found[f"{name} tags"] = storage.get_latest_tags_by_partition(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, tag_keys=["dagster/data_version"]
         )

@@ -4,8 +4,8 @@ import dagster as dg
 import pytest
 
 from alpha_pipeline.catalogue import TABLES
-from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.definitions import definitions
+from alpha_pipeline.defs.build import build_defs
 
 EDGES = """
 evaluation/scores <- forecasts/daily, targets/forward

@@ -1,6 +1,7 @@
 """The two ways the graph is cut: sessions that are the exchange's, tickers that are the warehouse's."""
 
 import datetime as dt
+import itertools
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -94,7 +95,7 @@ def test_blocks_cover_exactly_what_is_wanted(registered: list[str], data: st.Dat
     covered = [registered[i] for first, last in spans for i in range(first, last + 1)]
     assert covered == [key for key in registered if key in wanted]
     # The fewest: two that touch would be one.
-    assert all(after[0] > before[1] + 1 for before, after in zip(spans, spans[1:], strict=False))
+    assert all(after[0] > before[1] + 1 for before, after in itertools.pairwise(spans))
 
 
 def test_a_range_is_what_dagster_takes_for_one(instance: dg.DagsterInstance) -> None:

@@ -26,7 +26,7 @@ def test_a_failing_ticker_is_a_problem_and_the_others_go_on(tmp_path: Path) -> N
 
 def test_a_day_without_any_bars_stops_and_says_why(tmp_path: Path) -> None:
     runner = Runner(make_world(tmp_path, ["NVDA"]).settings)
-    with pytest.raises(AlphaError, match="No bars were ingested.*no ticker 'QQQ'"):
+    with pytest.raises(AlphaError, match=r"No bars were ingested.*no ticker 'QQQ'"):
         runner.ingest(["QQQ"])
 
 

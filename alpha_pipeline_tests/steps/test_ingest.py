@@ -145,7 +145,7 @@ def test_a_kill_between_revisions_and_bars_loses_nothing(
     assert warehouse.read(raw.BARS, ["QQQ"]).equals(before)
     old = before.filter(session=wrong)["close"].item()
     assert warehouse.read(raw.REVISIONS, ["QQQ"])["close"].to_list() == [old]
-    brought(warehouse, corrected(bars["QQQ"], wrong))
+    brought(warehouse, corrected(bars["QQQ"], wrong), now=after_close(LAST) + dt.timedelta(hours=1))
     assert warehouse.read(raw.BARS, ["QQQ"]).filter(session=wrong)["close"].item() == pytest.approx(old * 1.01)
     assert warehouse.read(raw.REVISIONS, ["QQQ"])["close"].to_list() == [old]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from alpha_pipeline.errors import MarketMismatchError
+from alpha_pipeline.errors import AlphaError, MarketMismatchError
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market, read_market
 from alpha_pipeline.warehouse.store import Warehouse
 
@@ -20,3 +20,9 @@ def test_another_seed_is_another_market(warehouse: Warehouse) -> None:
     claim_market(warehouse, SIMULATED)
     with pytest.raises(MarketMismatchError):
         claim_market(warehouse, MarketRecord("simulated", "simulated(seed=8, planted_ic=0.0)"))
+
+
+def test_a_market_file_that_cannot_be_read_is_named(warehouse: Warehouse) -> None:
+    warehouse.objects.put("market.json", b"{not json")
+    with pytest.raises(AlphaError, match=r"market\.json cannot be read"):
+        read_market(warehouse)

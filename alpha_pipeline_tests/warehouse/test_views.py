@@ -46,7 +46,7 @@ def test_deleting_the_database_loses_nothing(warehouse: Warehouse) -> None:
         assert connection.sql("select count(*) from raw.bars").fetchall() == [(5,)]
 
 
-@pytest.mark.parametrize("wrong", ["select nothing from nowhere", "selec 1"])
+@pytest.mark.parametrize("wrong", ["select nothing from nowhere", "selec 1", "select cast('nowhere' as int)"])
 def test_wrong_sql_says_what_is_wrong(warehouse: Warehouse, wrong: str) -> None:
     with pytest.raises(views.SqlError, match=r"SQL: .*(nowhere|selec)"):
         views.query(warehouse, TABLES, wrong)

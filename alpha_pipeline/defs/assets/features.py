@@ -38,7 +38,9 @@ def _ticker_asset(table: Table, build: Build, version: str) -> dg.AssetsDefiniti
     def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
         warehouse = alpha.warehouse()
         if not set(context.partition_keys) & set(warehouse.units(BARS)):
-            raise NotEnoughDataError(f"No bars of {', '.join(context.partition_keys)} are held: refresh raw/bars first.")
+            raise NotEnoughDataError(
+                f"No bars of {', '.join(context.partition_keys)} are held: refresh raw/bars first."
+            )
         for ticker, rows in build(warehouse, context.partition_keys).items():
             context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=ticker)
 

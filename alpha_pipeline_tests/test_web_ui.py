@@ -1,0 +1,236 @@
+"""The web UI as a person uses it: the graph, one ticker, one session, by clicks in a real browser."""
+
+import datetime as dt
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from unittest.mock import patch
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support import expected_conditions as expected
+from selenium.webdriver.support.ui import WebDriverWait
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.home import open_instance
+from alpha_pipeline.features.tables import TECHNICAL
+from alpha_pipeline.universe import CORE
+from alpha_pipeline.warehouse.tables import signals
+from alpha_pipeline_tests.defs.served import PATIENCE, Served, eventually, serve
+from alpha_pipeline_tests.defs.world import FIRST, LAST, World, forecasts, make_world, plant
+
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+ARGUMENTS: Final = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1600,1000",
+)
+GROUPS: Final = ("raw", "features", "targets", "models", "forecasts", "signals", "portfolio", "evaluation")
+TICKER: Final = "SPY"
+RAW: Final = ("raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage")
+FEATURES: Final = ("features/technical", "features/price_action", "features/market_context")
+SIGNALS: Final = (
+    "signals/mag7_ballots",
+    "signals/mag7_vote",
+    "signals/sector_ranks",
+    "signals/sector_rotation",
+    "signals/vix_regime",
+    "signals/qqq_position",
+)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("web_ui"),
+    pytest.mark.skipif(
+        CHROMIUM is None or CHROMEDRIVER is None, reason="needs Debian's packages chromium and chromium-driver"
+    ),
+]
+
+
+class Reader:
+    """Someone who reads and clicks; every look waits until there is something to see.
+
+    Args:
+        driver: the browser.
+        url: of the web UI.
+        shots: folders for screenshots.
+    """
+
+    def __init__(self, driver: WebDriver, url: str, shots: list[Path]) -> None:
+        self.driver = driver
+        self.url = url
+        self.shots = shots
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.url + path)
+
+    def sees(self, *texts: str) -> None:
+        """Wait until the page shows all of the texts."""
+        for text in texts:
+            what = f"{text!r} on {self.driver.current_url}"
+            WebDriverWait(self.driver, PATIENCE).until(lambda d, t=text: t in _words(d), what)
+
+    def finds(self, xpath: str) -> WebElement:
+        found = expected.element_to_be_clickable((By.XPATH, xpath))
+        return WebDriverWait(self.driver, PATIENCE).until(found, xpath)
+
+    def clicks(self, xpath: str) -> None:
+        self.finds(xpath).click()
+
+    def shoots(self, name: str) -> None:
+        for folder in self.shots:
+            self.driver.save_screenshot(str(folder / f"{name}.png"))
+
+    def has(self, xpath: str) -> bool:
+        return any(found.is_displayed() for found in self.driver.find_elements(By.XPATH, xpath))
+
+
+def _words(driver: WebDriver) -> str:
+    return driver.find_element(By.TAG_NAME, "body").text
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Bars of every core ticker but one, and a week of forecasts."""
+    made = make_world(tmp_path_factory.mktemp("world"))
+    with patch.dict(os.environ), open_instance(made.settings) as instance:
+        for tickers in (CORE[:1], CORE[2:]):
+            assert made.run(instance, "refresh_bars", tickers=tickers).success
+    assert CORE[1] == TICKER
+    plant(made.warehouse, forecasts(calendar.between(LAST - dt.timedelta(days=7), LAST)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def ui(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(world, tmp_path_factory.mktemp("log") / "ui.log") as served:
+        yield served
+
+
+@pytest.fixture
+def reader(ui: Served, tmp_path: Path) -> Iterator[Reader]:
+    """A browser that knows nothing yet."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(argument)
+    shots = [tmp_path]
+    if "ALPHA_SCREENSHOTS" in os.environ:
+        shots.append(Path(os.environ["ALPHA_SCREENSHOTS"]))
+        shots[1].mkdir(parents=True, exist_ok=True)
+    # Named paths: Selenium has nothing to look for, let alone to download.
+    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
+    someone = Reader(driver, ui.url, shots)
+    try:
+        yield someone
+        someone.shoots("last")
+    finally:
+        driver.quit()
+
+
+def test_the_graph_shows_its_layers_and_says_what_they_are(reader: Reader) -> None:
+    reader.open("/asset-groups")
+    reader.sees(*GROUPS)
+    assert not reader.has("//*[text()='Join the Dagster community']")
+    reader.shoots("graph")
+    reader.open("/locations/alpha_pipeline/asset-groups/signals")
+    reader.sees(*(name.partition("/")[2] for name in SIGNALS))
+    reader.shoots("signals_group")
+    reader.open("/assets/signals/qqq_position?view=overview")
+    reader.sees("One row per session: the QQQ weight to hold from the next session's open, and why.", "target_weight")
+    reader.shoots("qqq_position_overview")
+    reader.open("/automation")
+    reader.sees("after_close", "weekly_training", "signals_after_forecast")
+    reader.shoots("automation")
+
+
+def test_one_ticker_by_clicks(reader: Reader, ui: Served, world: World) -> None:
+    for group, assets in (("raw", RAW), ("features", FEATURES)):
+        open_dialog(reader, group)
+        reader.clicks("//*[text()='Select a partition or create one']")
+        reader.finds("//input[@placeholder='Filter partitions']").send_keys(TICKER)
+        reader.clicks(f"//li[normalize-space(.)='{TICKER}' or .//*[text()='{TICKER}']]")
+        reader.clicks("//*[starts-with(text(), 'Launch runs to materialize')]")
+        reader.shoots(f"{group}_dialog")
+        launch(reader)
+        for asset in assets:
+            eventually(lambda a=asset: TICKER in ui.materialised(a), f"{asset} holds {TICKER}")
+    assert {run["status"] for run in ui.runs() if run["tags"].get("dagster/partition") == TICKER} == {"SUCCESS"}
+    rows = len(calendar.between(FIRST, LAST))
+    reader.open(f"/assets/raw/bars?view=partitions&partition={TICKER}")
+    reader.sees("last_session", "2016-11-25", "n_quarantined", "complete")
+    shows_number(reader, rows)
+    reader.shoots("raw_partition")
+    reader.open(f"/assets/features/technical?view=partitions&partition={TICKER}")
+    shows_number(reader, world.warehouse.read(TECHNICAL, [TICKER]).height)
+    reader.shoots("features_partition")
+
+
+def test_one_session_by_clicks(reader: Reader, ui: Served, world: World) -> None:
+    session = LAST.isoformat()
+    open_dialog(reader, "signals")
+    # The clock of the web UI is the real one: a session of years ago lies outside what it offers first.
+    reader.clicks("//button[normalize-space(.)='Show all partitions']")
+    field = reader.finds("//*[contains(text(), 'Partition selection')]/following::input[@type='text' or not(@type)][1]")
+    field.clear()
+    field.send_keys(session)
+    reader.clicks("//*[starts-with(text(), 'Launch runs to materialize')]")
+    reader.shoots("signals_dialog")
+    launch(reader)
+    for asset in SIGNALS:
+        eventually(lambda a=asset: session in ui.materialised(a), f"{asset} holds {session}")
+    [position] = world.warehouse.read(signals.QQQ_POSITION).to_dicts()
+    assert position["session"] == LAST
+    reader.open(f"/assets/signals/qqq_position?view=partitions&partition={session}")
+    reader.sees("target_weight", f"{position['target_weight']}"[:5], position["reason"])
+    reader.shoots("qqq_position_partition")
+    reader.open(f"/assets/signals/mag7_vote?view=partitions&partition={session}")
+    reader.sees("n_bull", "strong_buy")
+    reader.shoots("mag7_vote_partition")
+    reader.open("/runs")
+    reader.sees("qqq_position")
+    reader.shoots("runs")
+
+
+def open_dialog(reader: Reader, group: str) -> None:
+    """The dialog that asks which partitions of a group to materialise."""
+    reader.open(f"/locations/alpha_pipeline/asset-groups/{group}")
+    reader.clicks("//button[starts-with(normalize-space(.), 'Materialize all')]")
+    question, dialog = (
+        "//button[normalize-space(.)='Confirm']",
+        "//*[starts-with(text(), 'Launch runs to materialize')]",
+    )
+    eventually(lambda: reader.has(question) or reader.has(dialog), f"a dialog for {group}")
+    if reader.has(question):
+        # Dagster warns of what it did not see made; the forecasts of this world were made by hand.
+        reader.clicks(question)
+    reader.finds(dialog)
+
+
+def launch(reader: Reader) -> None:
+    """Launch, and wait until the dialog has gone."""
+    reader.clicks("//button[starts-with(normalize-space(.), 'Launch') and not(@disabled)]")
+    gone = expected.invisibility_of_element_located(
+        (By.XPATH, "//*[starts-with(text(), 'Launch runs to materialize')]")
+    )
+    WebDriverWait(reader.driver, PATIENCE).until(gone)
+
+
+def shows_number(reader: Reader, number: int) -> None:
+    """Wait until the page shows a number, with or without a comma between its thousands."""
+    either = re.compile(rf"(?<!\d)({number}|{number:,})(?!\d)")
+    WebDriverWait(reader.driver, PATIENCE).until(lambda d: either.search(_words(d)), f"the number {number}")
