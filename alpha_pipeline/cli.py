@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -88,7 +89,8 @@ def run(
     _print_card(settings, problems)
     _write_report(settings, problems)
     console.print(
-        f"[dim]Warehouse {settings.warehouse} · `alpha ui` or `make ui` opens the graph · `alpha sql` queries it[/]"
+        f"[dim]Warehouse {settings.warehouse} · `alpha ui` or `make ui` opens the graph · `alpha sql` queries it[/]",
+        soft_wrap=True,
     )
 
 
@@ -150,9 +152,8 @@ def doctor(source: SourceOption = None, path: PathOption = None, warehouse: Ware
 
     findings = examine(_settings(source, path, warehouse, of_market=source is None))
     for finding in findings:
-        console.print(
-            f"{'[green]ok  [/]' if finding.is_ok else '[red]bad [/]'} [bold]{finding.what}[/]: {finding.detail}"
-        )
+        verdict = "[green]ok  [/]" if finding.is_ok else "[red]bad [/]"
+        console.print(f"{verdict} [bold]{finding.what}[/]: {escape(finding.detail)}", soft_wrap=True)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
 
@@ -170,7 +171,9 @@ def ui(
 
     settings = _settings(source, path, warehouse, profile, of_market=source is None)
     _sync_partitions(settings)
-    console.print(f"Dagster UI: http://127.0.0.1:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)")
+    console.print(
+        f"Dagster UI: http://127.0.0.1:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True
+    )
     dagster = Path(sys.executable).with_name("dagster")
     os.chdir(CHECKOUT)
     os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])  # noqa: S606
@@ -242,20 +245,14 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        errors.print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except AlphaError as error:
-        errors.print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print("Interrupted. What was finished is kept; the next run goes on from there.")
         sys.exit(130)
-
-
-def _plain(error: Exception) -> str:
-    from rich.markup import escape
-
-    return escape(str(error))
 
 
 def _settings(

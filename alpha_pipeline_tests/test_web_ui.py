@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -82,7 +82,7 @@ class Reader:
         """Wait until the page shows all of the texts."""
         for text in texts:
             what = f"{text!r} on {self.driver.current_url}"
-            WebDriverWait(self.driver, PATIENCE).until(lambda d, t=text: t in _words(d), what)
+            WebDriverWait(self.driver, PATIENCE).until(_shows(text), what)
 
     def finds(self, xpath: str) -> WebElement:
         found = expected.element_to_be_clickable((By.XPATH, xpath))
@@ -97,6 +97,10 @@ class Reader:
 
     def has(self, xpath: str) -> bool:
         return any(found.is_displayed() for found in self.driver.find_elements(By.XPATH, xpath))
+
+
+def _shows(text: str) -> Callable[[WebDriver], bool]:
+    return lambda driver: text in _words(driver)
 
 
 def _words(driver: WebDriver) -> str:
@@ -168,8 +172,9 @@ def test_one_ticker_by_clicks(reader: Reader, ui: Served, world: World) -> None:
         reader.shoots(f"{group}_dialog")
         launch(reader)
         for asset in assets:
-            eventually(lambda a=asset: TICKER in ui.materialised(a), f"{asset} holds {TICKER}")
-    assert {run["status"] for run in ui.runs() if run["tags"].get("dagster/partition") == TICKER} == {"SUCCESS"}
+            ui.holds(asset, TICKER)
+        # The checks come after the rows.
+        eventually(lambda: {run["status"] for run in ui.runs()} == {"SUCCESS"}, "every run has succeeded")
     rows = len(calendar.between(FIRST, LAST))
     reader.open(f"/assets/raw/bars?view=partitions&partition={TICKER}")
     reader.sees("last_session", "2016-11-25", "n_quarantined", "complete")
@@ -192,7 +197,7 @@ def test_one_session_by_clicks(reader: Reader, ui: Served, world: World) -> None
     reader.shoots("signals_dialog")
     launch(reader)
     for asset in SIGNALS:
-        eventually(lambda a=asset: session in ui.materialised(a), f"{asset} holds {session}")
+        ui.holds(asset, session)
     [position] = world.warehouse.read(signals.QQQ_POSITION).to_dicts()
     assert position["session"] == LAST
     reader.open(f"/assets/signals/qqq_position?view=partitions&partition={session}")
@@ -202,7 +207,7 @@ def test_one_session_by_clicks(reader: Reader, ui: Served, world: World) -> None
     reader.sees("n_bull", "strong_buy")
     reader.shoots("mag7_vote_partition")
     reader.open("/runs")
-    reader.sees("qqq_position")
+    reader.sees(f"partition: {session}", "6 assets", "Success")
     reader.shoots("runs")
 
 

@@ -1,5 +1,6 @@
 """What a table is: a name, a schema, a key, and the column that splits it into objects."""
 
+import inspect
 from dataclasses import dataclass
 
 import pandera.polars as pa
@@ -79,4 +80,4 @@ def table(
     volatile: tuple[str, ...] = (),
 ) -> Table:
     """A table from a Pandera model; the model's docstring is the description."""
-    return Table(name, model.to_schema(), key, unit, (model.__doc__ or "").strip(), volatile)
+    return Table(name, model.to_schema(), key, unit, inspect.cleandoc(model.__doc__ or ""), volatile)

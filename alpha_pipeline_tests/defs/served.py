@@ -58,6 +58,10 @@ class Served:
         found = self.ask(query, {"key": {"path": asset.split("/")}})["assetNodeOrError"]
         return {one["partition"] for one in found["latestMaterializationByPartition"] if one is not None}
 
+    def holds(self, asset: str, partition: str) -> None:
+        """Wait until a partition of an asset is materialised."""
+        eventually(lambda: partition in self.materialised(asset), f"{asset} holds {partition}")
+
     def runs(self) -> list[dict[str, Any]]:
         """Every run: id, status and tags."""
         query = "{ runsOrError { ... on Runs { results { runId status jobName tags { key value } } } } }"

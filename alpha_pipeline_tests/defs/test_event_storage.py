@@ -23,7 +23,7 @@ def event(number: int, key: dg.AssetKey, partition: str) -> EventLogEntry:
     said = dg.AssetMaterialization(
         key, partition=partition, metadata={"rows": number}, tags={"dagster/data_version": str(number)}
     )
-    return EventLogEntry(
+    return EventLogEntry(  # type: ignore[no-untyped-call]
         error_info=None,
         user_message="",
         level="debug",
@@ -42,7 +42,7 @@ def event(number: int, key: dg.AssetKey, partition: str) -> EventLogEntry:
 
 def plain(number: int) -> EventLogEntry:
     """An event that is not of an asset."""
-    return EventLogEntry(
+    return EventLogEntry(  # type: ignore[no-untyped-call]
         error_info=None,
         user_message="",
         level="debug",
@@ -70,7 +70,7 @@ def read_back(storage: BatchedSqliteEventLogStorage, instance: dg.DagsterInstanc
     in_run = [e.dagster_event for e in storage.get_logs_for_run(RUN) if e.dagster_event is not None]
     found: dict[str, Any] = {
         "run": sorted(f"{e.event_type_value} {e.asset_key} {e.partition}" for e in in_run),
-        "keys": sorted(key.to_user_string() for key in storage.all_asset_keys()),
+        "keys": sorted(key.to_user_string() for key in storage.all_asset_keys()),  # type: ignore[no-untyped-call]
     }
     for key in (BARS, VOTE):
         records = storage.fetch_materializations(key, limit=10).records

@@ -1,7 +1,8 @@
 """When things run, and what follows what."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -96,13 +97,13 @@ def test_training_takes_the_tickers_with_bars(instance: dg.DagsterInstance, worl
         instance=instance,
         scheduled_execution_time=dt.datetime(2024, 11, 30, 6, tzinfo=NEW_YORK),
     )
-    [request] = schedules.weekly_training(context, alpha=alpha(world))
+    [request] = cast("Iterator[dg.RunRequest]", schedules.weekly_training(context, alpha=alpha(world)))
     assert request.run_key == "train 2024-11-30 QQQ"
     assert request.tags == {**TICK, "dagster/asset_partition_range_end": "NVDA"}
 
 
 def ask(
-    sensor: Callable[..., object],
+    sensor: dg.SensorDefinition,
     instance: dg.DagsterInstance,
     world: World,
     job: dg.JobDefinition,
@@ -119,7 +120,7 @@ def ask(
         dagster_run=run,
         dagster_event=event,
     )
-    return list(sensor(context, **resources))  # type: ignore[call-overload]
+    return list(cast("Iterator[dg.RunRequest]", sensor(context, **resources)))
 
 
 def job_of(world: World, name: str) -> dg.JobDefinition:
@@ -170,7 +171,7 @@ def test_a_partial_refresh_is_forecast_too(instance: dg.DagsterInstance, world: 
     ],
 )
 def test_a_run_that_a_person_started_is_followed_by_nothing(
-    instance: dg.DagsterInstance, world: World, sensor: Callable[..., object], job: str
+    instance: dg.DagsterInstance, world: World, sensor: dg.SensorDefinition, job: str
 ) -> None:
     assert ask(sensor, instance, world, job_of(world, job), {}) == []
 

@@ -43,7 +43,8 @@ def test_the_card_says_what_to_hold_why_and_when() -> None:
     shown = text(CARD)
     for words in (
         "QQQ at the open of 2016-02-01",
-        "decided at the close of 2016-01-29 · market: files",
+        "decided at the close of 2016-01-29",
+        "market: files",
         "Hold 62% QQQ   strong buy: 5 of 6 bull",
         "5 of 6 bull: strong buy  NVDA 58%  AAPL 49%  missing: META",
         "XLK; QQQ allowed by XLK and XLY   XLK +0.40%  XLE -1.20%",
@@ -56,8 +57,9 @@ def test_the_card_says_what_to_hold_why_and_when() -> None:
 
 def test_a_simulated_card_says_so_above_and_below() -> None:
     shown = text(dataclasses.replace(CARD, is_simulated=True, market="simulated(seed=7, planted_ic=0.0)")).splitlines()
-    first, last = (line for line in shown if "SIMULATED" in line)
+    first, market, last = (line for line in shown if "SIMULATED" in line)
     assert "SIMULATED · QQQ at the open" in first
+    assert "SIMULATED · market: simulated(seed=7, planted_ic=0.0)" in market
     assert "SIMULATED · decided" in last
 
 

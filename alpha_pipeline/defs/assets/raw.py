@@ -57,9 +57,9 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
         return
     for report in done:
         for table in TABLES:
-            context.log_event(
-                dg.AssetMaterialization(table.asset_key, partition=report.ticker, metadata=_metadata(report))
-            )
+            # The figures are the bars'.
+            metadata = _metadata(report) if table is raw.BARS else None
+            context.log_event(dg.AssetMaterialization(table.asset_key, partition=report.ticker, metadata=metadata))
     # A holding that the source does not carry is a gap in the source, not a failure of the day.
     serious = {t: e for t, e in failures.items() if not (isinstance(e, UnknownTickerError) and t in HOLDINGS)}
     if serious and source.kind == "yahoo" and any(isinstance(error, SourceError) for error in serious.values()):

@@ -57,7 +57,7 @@ def _session_asset(table: Table, write: Write, plots: Sequence[str], deps: list[
             shown = {name: firsts[session][name] for name in plots} if session in firsts else {}
             context.add_asset_metadata(
                 {"dagster/partition_row_count": counts.get(session, 0)}
-                | {name: value for name, value in shown.items() if value is not None},
+                | {name: "-" if value == "" else value for name, value in shown.items() if value is not None},
                 partition_key=session.isoformat(),
             )
 

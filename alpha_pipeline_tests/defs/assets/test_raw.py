@@ -1,6 +1,7 @@
 """The raw step: one bad ticker never stops the others, and is never marked as done."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -9,6 +10,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.partitions import range_tags, sync_tickers
 from alpha_pipeline.universe import HOLDINGS
+from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline_tests.defs.world import FIRST, LAST, World, failures, make_world
 
@@ -18,6 +20,13 @@ TABLES = (raw.BARS, raw.ACTIONS, raw.REVISIONS, raw.QUARANTINE, raw.COVERAGE)
 
 def materialised(instance: dg.DagsterInstance) -> list[set[str]]:
     return [instance.get_materialized_partitions(dg.AssetKey(table.asset_key)) for table in TABLES]
+
+
+def shown(instance: dg.DagsterInstance, table: Table) -> dict[str | None, dict[str, Any]]:
+    """The metadata of every materialised partition, as the web UI shows it."""
+    records = instance.fetch_materializations(dg.AssetKey(table.asset_key), limit=10).records
+    found = [record.asset_materialization for record in records]
+    return {one.partition: {k: v.value for k, v in one.metadata.items()} for one in found if one is not None}
 
 
 def test_a_range_of_tickers_is_one_run(instance: dg.DagsterInstance, world: World) -> None:
@@ -31,10 +40,9 @@ def test_a_range_of_tickers_is_one_run(instance: dg.DagsterInstance, world: Worl
 def test_each_partition_shows_its_own_figures(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     world = make_world(tmp_path, ["QQQ", "SPY"], without=[LAST])
     assert world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"]).success
-    records = instance.fetch_materializations(dg.AssetKey(raw.BARS.asset_key), limit=10).records
-    shown = {r.partition_key: {k: v.value for k, v in (r.asset_materialization.metadata).items()} for r in records}  # type: ignore[union-attr]
-    assert set(shown) == {"QQQ", "SPY"}
-    assert shown["SPY"] == {
+    found = shown(instance, raw.BARS)
+    assert set(found) == {"QQQ", "SPY"}
+    assert found["SPY"] == {
         "dagster/partition_row_count": N_SESSIONS - 1,
         "n_quarantined": 0,
         "n_revised": 0,
@@ -52,6 +60,9 @@ def test_one_failing_ticker_leaves_the_others_materialised(instance: dg.DagsterI
     assert said.startswith("SPY: ")
     assert "no ticker 'SPY'" in said
     assert materialised(instance) == [{"QQQ", "NVDA"}] * len(TABLES)
+    # The count is of the bars: there is not one corporate action in a file.
+    assert shown(instance, raw.BARS)["NVDA"]["dagster/partition_row_count"] == N_SESSIONS
+    assert shown(instance, raw.ACTIONS) == {"QQQ": {}, "NVDA": {}}
     assert world.warehouse.units(raw.BARS) == ["NVDA", "QQQ"]
     coverage = world.warehouse.read(raw.COVERAGE, ["SPY"]).row(0, named=True)
     assert coverage["status"] == "failed"

@@ -49,7 +49,7 @@ def test_a_closed_session_is_decided_and_says_why(instance: dg.DagsterInstance, 
         "n_bull": 7,
         "n_voting": 7,
         "signal": "strong_buy",
-        "missing": "",
+        "missing": "-",
     }
     assert shown(instance, signals.MAG7_BALLOTS.asset_key, "2016-11-25") == {"dagster/partition_row_count": 7}
     # The Friday, a half day, is the last session of its week.
