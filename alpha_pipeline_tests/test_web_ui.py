@@ -54,7 +54,6 @@ SIGNALS: Final = (
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.xdist_group("web_ui"),
     pytest.mark.skipif(
         CHROMIUM is None or CHROMEDRIVER is None, reason="needs Debian's packages chromium and chromium-driver"
     ),
