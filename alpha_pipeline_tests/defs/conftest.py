@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from alpha_pipeline_tests.defs.world import World, make_world
 
@@ -18,6 +19,13 @@ def clean_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def no_instance_left_behind() -> Iterator[None]:
+    """Dagster keeps a current instance, and forgets to reset it where a test enters one that is entered already."""
+    with set_defs_state_storage(None):
+        yield
 
 
 @pytest.fixture
