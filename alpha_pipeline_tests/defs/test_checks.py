@@ -7,18 +7,17 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.steps.signals import SECTOR_MODEL
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline_tests.defs.world import LAST, World, forecasts, make_world, plant
+from alpha_pipeline_tests.defs.world import LAST, World, forecasts, fresh_defs, make_world, plant
 
 
 def evaluate(instance: dg.DagsterInstance, world: World, asset: list[str], name: str) -> dg.AssetCheckEvaluation:
     """Run one check, as the `Execute` button of the web UI does."""
     key = dg.AssetCheckKey(dg.AssetKey(asset), name)
-    definitions = build_defs(world.environment)
+    definitions = fresh_defs(world.environment)
     job = dg.define_asset_job("one_check", selection=dg.AssetSelection.checks(key))
     chosen = dg.Definitions(
         assets=definitions.assets,

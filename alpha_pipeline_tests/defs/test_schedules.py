@@ -10,12 +10,11 @@ import pytest
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs, schedules
-from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.universe import UNIVERSE
 from alpha_pipeline.warehouse import tickers
-from alpha_pipeline_tests.defs.world import World
+from alpha_pipeline_tests.defs.world import World, fresh_defs
 
 NEW_YORK = ZoneInfo("America/New_York")
 TICK = {"dagster/asset_partition_range_start": UNIVERSE[0], "dagster/asset_partition_range_end": UNIVERSE[-1]}
@@ -124,7 +123,7 @@ def ask(
 
 
 def job_of(world: World, name: str) -> dg.JobDefinition:
-    return build_defs(world.environment).resolve_job_def(name)
+    return fresh_defs(world.environment).resolve_job_def(name)
 
 
 DAY = {schedules.SESSION_TAG: "2016-11-25"}

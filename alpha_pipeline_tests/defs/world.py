@@ -8,6 +8,7 @@ from typing import Final
 
 import dagster as dg
 import polars as pl
+from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.build import build_defs
@@ -23,6 +24,14 @@ from alpha_pipeline.warehouse.tables.forecasts import DAILY
 FIRST: Final = dt.date(2010, 1, 4)
 LAST: Final = dt.date(2016, 11, 25)
 NOW: Final = dt.datetime(2016, 11, 25, 19, 0, tzinfo=dt.UTC)
+
+
+def fresh_defs(environment: dict[str, str]) -> dg.Definitions:
+    """The definitions, loaded: Dagster would else ask an instance that an earlier run of the test left behind."""
+    with set_defs_state_storage(None):
+        made = build_defs(environment)
+        made.get_repository_def()
+    return made
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class World:
         if tickers is not None:
             [(first, last)] = blocks(sync_tickers(instance, self.warehouse), tickers)
             tags = range_tags(first, last)
-        definition = build_defs(self.environment).resolve_job_def(job)
+        definition = fresh_defs(self.environment).resolve_job_def(job)
         return definition.execute_in_process(
             instance=instance,
             partition_key=partition,

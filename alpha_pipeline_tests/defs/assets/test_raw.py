@@ -7,12 +7,11 @@ import dagster as dg
 import pytest
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.partitions import range_tags, sync_tickers
 from alpha_pipeline.universe import HOLDINGS
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
-from alpha_pipeline_tests.defs.world import FIRST, LAST, World, failures, make_world
+from alpha_pipeline_tests.defs.world import FIRST, LAST, World, failures, fresh_defs, make_world
 
 N_SESSIONS = len(calendar.between(FIRST, LAST))
 TABLES = (raw.BARS, raw.ACTIONS, raw.REVISIONS, raw.QUARANTINE, raw.COVERAGE)
@@ -71,7 +70,7 @@ def test_one_failing_ticker_leaves_the_others_materialised(instance: dg.DagsterI
 
 def test_a_holding_that_the_source_lacks_fails_nothing(instance: dg.DagsterInstance, world: World) -> None:
     sync_tickers(instance, world.warehouse)
-    job = build_defs(world.environment).resolve_job_def("refresh_bars")
+    job = fresh_defs(world.environment).resolve_job_def("refresh_bars")
     result = job.execute_in_process(instance=instance, partition_key=HOLDINGS[0], raise_on_error=False)
     assert result.success
     assert materialised(instance) == [set()] * len(TABLES)
@@ -88,7 +87,7 @@ def test_a_second_run_changes_no_file(instance: dg.DagsterInstance, world: World
 def test_a_wrong_market_stops_the_run_before_a_bar_is_written(instance: dg.DagsterInstance, world: World) -> None:
     world.run(instance, "refresh_bars", tickers=["QQQ"])
     sync_tickers(instance, world.warehouse)
-    job = build_defs({**world.environment, "ALPHA_SOURCE": "simulated"}).resolve_job_def("refresh_bars")
+    job = fresh_defs({**world.environment, "ALPHA_SOURCE": "simulated"}).resolve_job_def("refresh_bars")
     result = job.execute_in_process(instance=instance, tags=range_tags("QQQ", "SPY"), raise_on_error=False)
     assert not result.success
     assert "holds the market files" in failures(result)[0]

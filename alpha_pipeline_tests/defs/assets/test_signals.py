@@ -8,11 +8,10 @@ import dagster as dg
 import pytest
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.partitions import range_tags
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.tables import signals
-from alpha_pipeline_tests.defs.world import LAST, World, failures, forecasts, make_world, plant
+from alpha_pipeline_tests.defs.world import LAST, World, failures, forecasts, fresh_defs, make_world, plant
 
 QQQ_POSITION = dg.AssetKey(signals.QQQ_POSITION.asset_key)
 
@@ -85,7 +84,7 @@ def test_a_session_that_has_not_closed_is_refused(
 
 def test_a_week_of_sessions_is_one_run(instance: dg.DagsterInstance, decided: World) -> None:
     runs = instance.get_runs_count()
-    job = build_defs(decided.environment).resolve_job_def("daily_signals")
+    job = fresh_defs(decided.environment).resolve_job_def("daily_signals")
     assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-21", "2016-11-25")).success
     assert instance.get_runs_count() == runs + 1
     # Thursday was Thanksgiving.
