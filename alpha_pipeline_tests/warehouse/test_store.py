@@ -1,5 +1,6 @@
 import datetime as dt
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -82,6 +83,6 @@ def _add_one_day(root: Path, day: int) -> None:
 
 def test_concurrent_writers_of_one_object_lose_nothing(warehouse: Warehouse) -> None:
     context = multiprocessing.get_context("spawn")
-    with context.Pool(4) as pool:
-        pool.starmap(_add_one_day, [(warehouse.root, day) for day in range(40)])
+    with ProcessPoolExecutor(4, mp_context=context) as pool:
+        list(pool.map(_add_one_day, [warehouse.root] * 40, range(40)))
     assert warehouse.height(BARS, "QQQ") == 40
