@@ -58,9 +58,10 @@ class Crew:
         try:
             with _main_hidden():
                 future = pool.submit(train_task, task, self._device)
-        except BrokenProcessPool as error:  # a worker died since the last answer
+        # A worker died since the last answer; while the pool takes itself down, its pipes are closed already.
+        except (BrokenProcessPool, OSError) as error:
             future = Future()
-            future.set_exception(error)
+            future.set_exception(BrokenProcessPool(str(error)))
         self._pool_of[future] = pool
         return future
 

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,25 @@ def test_a_worker_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_pat
     """A worker that is killed from outside takes nothing down: its fold is trained by another."""
     monkeypatch.setattr(trainer, "Crew", _murderous(tmp_path / "killed"))
     result = run(chains(), Store(), workers=2)
+    assert result.failures == ()
+    assert result.artifacts == whole.artifacts
+
+
+def test_a_pool_that_breaks_while_a_worker_starts_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, whole: TrainingResult
+) -> None:
+    """A pool that takes itself down closes its pipes first: starting its next worker fails with an OSError."""
+    submit, closed = ProcessPoolExecutor.submit, []
+
+    def fails_once(self: ProcessPoolExecutor, *args: object) -> object:
+        if not closed:
+            closed.append(self)
+            raise OSError("handle is closed")
+        return submit(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", fails_once)
+    result = run(chains(), Store(), workers=2)
+    assert len(closed) == 1
     assert result.failures == ()
     assert result.artifacts == whole.artifacts
 
