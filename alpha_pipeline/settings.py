@@ -51,6 +51,11 @@ class Settings:
         profile_name: `quick`, `standard` or `full` (``ALPHA_PROFILE``).
         device: `auto`, `cpu` or `cuda` (``ALPHA_DEVICE``).
         yahoo_base_url: base URL that answers like Yahoo; None means Yahoo itself (``ALPHA_YAHOO_BASE_URL``).
+        yahoo_rate: requests a second that Yahoo gets from all processes of this machine together
+            (``ALPHA_YAHOO_RATE``).
+        cboe_vix: URL or file of CBOE's history of ``^VIX``, or `off`; None means CBOE's own for bars of Yahoo
+            and `off` for others (``ALPHA_CBOE_VIX``).
+        alerts: where alerts go, Apprise URLs (``ALPHA_ALERTS``, separated by spaces).
         fixed_now: the replayed time, or None for the real clock (``ALPHA_NOW``).
         through: last session to use, or None for the last closed one (``ALPHA_THROUGH``).
         simulated_seed: seed of the simulated market (``ALPHA_SIMULATED_SEED``).
@@ -64,6 +69,9 @@ class Settings:
     profile_name: ProfileName = "quick"
     device: DeviceName = "auto"
     yahoo_base_url: str | None = None
+    yahoo_rate: float = 2.0
+    cboe_vix: str | None = None
+    alerts: tuple[str, ...] = ()
     fixed_now: dt.datetime | None = None
     through: dt.date | None = None
     simulated_seed: int = 7
@@ -87,6 +95,9 @@ class Settings:
             "ALPHA_PROFILE": self.profile_name,
             "ALPHA_DEVICE": self.device,
             "ALPHA_YAHOO_BASE_URL": self.yahoo_base_url,
+            "ALPHA_YAHOO_RATE": self.yahoo_rate,
+            "ALPHA_CBOE_VIX": self.cboe_vix,
+            "ALPHA_ALERTS": " ".join(self.alerts) or None,
             "ALPHA_NOW": self.fixed_now.isoformat() if self.fixed_now else None,
             "ALPHA_THROUGH": self.through,
             "ALPHA_SIMULATED_SEED": self.simulated_seed,
@@ -117,6 +128,9 @@ def load_settings(
         profile_name=cast("ProfileName", _choice(values, "ALPHA_PROFILE", "quick", get_args(ProfileName))),
         device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
         yahoo_base_url=values.get("ALPHA_YAHOO_BASE_URL"),
+        yahoo_rate=_positive(values, "ALPHA_YAHOO_RATE", 2.0),
+        cboe_vix=values.get("ALPHA_CBOE_VIX"),
+        alerts=tuple(values.get("ALPHA_ALERTS", "").split()),
         fixed_now=_instant(values, "ALPHA_NOW"),
         through=_day(values, "ALPHA_THROUGH"),
         simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
@@ -136,6 +150,13 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
         return float(values.get(name, default))
     except ValueError:
         raise SettingError(name, values[name], "a number") from None
+
+
+def _positive(values: Mapping[str, str], name: str, default: float) -> float:
+    number = _number(values, name, default)
+    if not 0 < number < float("inf"):
+        raise SettingError(name, values[name], "a number above 0")
+    return number
 
 
 def _whole(values: Mapping[str, str], name: str, default: int) -> int:

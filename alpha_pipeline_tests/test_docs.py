@@ -22,7 +22,9 @@ README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTEXT.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Read by the tests alone, so no setting of the package.
 OF_THE_TESTS = {"ALPHA_REAL_BARS"}
-SETTINGS = set(Settings(source_path=Path("bars"), yahoo_base_url="u").environment()) | {"ALPHA_NOW", "ALPHA_THROUGH"}
+SETTINGS = set(
+    Settings(source_path=Path("bars"), yahoo_base_url="u", cboe_vix="off", alerts=("json://host",)).environment()
+) | {"ALPHA_NOW", "ALPHA_THROUGH"}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 

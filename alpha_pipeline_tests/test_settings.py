@@ -28,6 +28,7 @@ def test_defaults() -> None:
         ("ALPHA_THROUGH", "30.6.2025", "ISO date"),
         ("ALPHA_SIMULATED_SEED", "7.9", "a whole number"),
         ("ALPHA_SIMULATED_PLANTED_IC", "much", "a number"),
+        ("ALPHA_YAHOO_RATE", "0", "a number above 0"),
     ],
 )
 def test_a_wrong_value_names_the_setting_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
@@ -47,6 +48,9 @@ def test_a_child_process_gets_the_same_settings() -> None:
             "ALPHA_NOW": "2025-06-30T21:00:00+00:00",
             "ALPHA_SOURCE": "files",
             "ALPHA_SOURCE_PATH": "/bars.parquet",
+            "ALPHA_YAHOO_RATE": "0.5",
+            "ALPHA_CBOE_VIX": "/vix.csv",
+            "ALPHA_ALERTS": "json://127.0.0.1:8080/hook  mailto://me@example.org",
         },
     )
     assert load_settings({}, settings.environment()) == settings
