@@ -43,7 +43,7 @@ class V17(TrainedModel):
         context = 2 if level_matters else 1
         width, degree = architecture.width, architecture.degree
         # Log prices of a quiet window spread by about 1e-2; eps is small beside their variance.
-        self.revin = RevIN(inputs, eps=1e-8) if architecture.revin else None
+        self.revin = RevIN(inputs, eps=1e-8, has_bias=False) if architecture.revin else None
         self.look_backs = [n for n in _LOOK_BACKS if n < window]
         edges = inputs * len(self.look_backs)  # E
         self.kan = ChebyshevKAN(edges, width, degree)

@@ -30,14 +30,15 @@ class RevIN(nn.Module):
     Args:
         channels: C; each has its own gain and bias.
         eps: added to the variance, in squared input units; keeps a constant window (a halted stock) finite.
+        has_bias: False for whoever reads differences alone: there a bias cancels, and never learns.
     """
 
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int, eps: float = 1e-5, *, has_bias: bool = True) -> None:
         super().__init__()
         self.channels = channels
         self.eps = eps
         self.log_gain = nn.Parameter(torch.zeros(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.bias: nn.Parameter | float = nn.Parameter(torch.zeros(channels)) if has_bias else 0.0
 
     def normalise(self, x: Tensor) -> tuple[Tensor, WindowStats]:
         """The window on its own scale, and the statistics that undo it.

@@ -11,6 +11,7 @@ def revin() -> RevIN:
     torch.manual_seed(0)
     block = RevIN(3)
     torch.nn.init.normal_(block.log_gain)
+    assert isinstance(block.bias, torch.nn.Parameter)
     torch.nn.init.normal_(block.bias)
     return block
 
@@ -44,6 +45,15 @@ def test_units_do_not_matter() -> None:
     block = RevIN(1, eps=1e-12)
     x = torch.randn(3, 30, 1)
     torch.testing.assert_close(block.normalise(x)[0], block.normalise(5 + 3 * x)[0], rtol=1e-3, atol=1e-4)
+
+
+def test_without_a_bias_the_inverse_is_as_exact() -> None:
+    block = RevIN(3, has_bias=False)
+    torch.nn.init.normal_(block.log_gain)
+    assert [name for name, _ in block.named_parameters()] == ["log_gain"]
+    x = 100 + 7 * torch.randn(5, 20, 3)
+    z, stats = block.normalise(x)
+    torch.testing.assert_close(block.denormalise(z, stats), x, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(20, 3), (5, 1, 3), (5, 20, 4)])
