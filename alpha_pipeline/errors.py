@@ -42,6 +42,17 @@ class SourceError(AlphaError):
     """A source could not answer: missing file, malformed file, network failure."""
 
 
+class CoolingError(SourceError):
+    """The source asked everybody to slow down, and nobody asks it until the cooling period is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"the source refused requests (rate limit); nothing is asked for another {seconds:.0f} s. Held bars stay, "
+            "and the next run goes on from them"
+        )
+
+
 class MarketMismatchError(AlphaError):
     """A warehouse of one market was given bars of another."""
 

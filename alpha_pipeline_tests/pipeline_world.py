@@ -26,6 +26,7 @@ class FrameSource:
 
     bars: Mapping[str, pl.DataFrame]
     asked: list[tuple[str, dt.date, dt.date]] = field(default_factory=list)
+    overlapping: int | None = None
 
     @property
     def kind(self) -> SourceKind:
@@ -34,6 +35,14 @@ class FrameSource:
     @property
     def market(self) -> str:
         return "files"
+
+    @property
+    def overlap(self) -> int | None:
+        return self.overlapping
+
+    @property
+    def concurrency(self) -> int:
+        return 1
 
     def tickers(self) -> frozenset[str]:
         return frozenset(self.bars)

@@ -52,6 +52,16 @@ class PriceSource(Protocol):
         """The market these bars belong to; a warehouse holds one market only."""
         ...
 
+    @property
+    def overlap(self) -> int | None:
+        """Sessions before the last held bar that a refresh asks for again; None: the whole history each time."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many tickers may be asked for at once, from several threads."""
+        ...
+
     def tickers(self) -> frozenset[str] | None:
         """The tickers it holds, or None when it cannot list them."""
         ...

@@ -53,6 +53,16 @@ class FilesSource:
         """The market these bars belong to."""
         return "files"
 
+    @property
+    def overlap(self) -> None:
+        """None: the files are read whole anyway, so a change anywhere in the history is seen."""
+        return None
+
+    @property
+    def concurrency(self) -> int:
+        """One: there is nothing to wait for."""
+        return 1
+
     def tickers(self) -> frozenset[str]:
         """The tickers that the files hold.
 

@@ -20,6 +20,8 @@ def make_source(settings: Settings) -> PriceSource:
             raise UsageError("The source 'files' needs a file or folder: give --path (or ALPHA_SOURCE_PATH).")
         return FilesSource(settings.source_path)
     # yfinance brings pandas and takes a second to import; a run on other bars need not wait for it.
-    from alpha_pipeline.sources.yahoo import YahooSource  # noqa: PLC0415
+    from alpha_pipeline.sources.pace import Pace  # noqa: PLC0415
+    from alpha_pipeline.sources.yahoo import YahooSource, meeting_place  # noqa: PLC0415
 
-    return YahooSource(settings.yahoo_base_url, now=settings.now)
+    pace = Pace(meeting_place(settings.yahoo_base_url), settings.yahoo_rate)
+    return YahooSource(settings.yahoo_base_url, now=settings.now, pace=pace)

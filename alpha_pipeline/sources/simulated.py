@@ -86,6 +86,16 @@ class SimulatedSource:
         """The market's name; it holds everything the bars depend on."""
         return f"simulated(seed={self.seed}, planted_ic={float(self.planted_ic)})"
 
+    @property
+    def overlap(self) -> None:
+        """None: the market is made whole anyway, so a change anywhere in the history is seen."""
+        return None
+
+    @property
+    def concurrency(self) -> int:
+        """One: there is nothing to wait for."""
+        return 1
+
     def tickers(self) -> frozenset[str]:
         """The built-in universe: nothing else is simulated."""
         return frozenset(UNIVERSE)

@@ -3,17 +3,16 @@
 `yfinance.download` swallows rate limits and failed tickers, so it is not used: `Ticker.history` raises. Two
 habits of yfinance 1.7 shape this module. It caches every response in memory, errors too, so that cache is
 emptied before each attempt; and it asks twice at once whenever Yahoo refuses, so the session raises at the
-first refusal.
+first refusal. It also asks for a ticker's time zone before its bars, which would be every second request: the zones
+that are known are kept for all processes of the machine.
 """
 
 import atexit
 import datetime as dt
 import json
 import logging
-import random
 import shutil
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pandas as pd
 import polars as pl
 import yfinance as yf
+import yfinance.cache
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import RequestException
 from yfinance.data import YfData
@@ -33,12 +33,15 @@ from alpha_pipeline import sessions
 from alpha_pipeline.errors import SourceError, UnknownTickerError
 from alpha_pipeline.settings import SourceKind
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
+from alpha_pipeline.sources.pace import Pace
+from alpha_pipeline.sources.shared_state import SharedState, machine_folder
 
 ATTEMPTS: Final = 4
-FIRST_PAUSE_S: Final = 1.0
-RATE_LIMIT_PAUSE_S: Final = 5.0
 TIMEOUT_S: Final = 15.0
+OVERLAP: Final = 15
+CONCURRENCY: Final = 4
 CHART: Final = "/v8/finance/chart/"
+COOKIE_HOST: Final = "fc.yahoo.com"
 COLUMNS: Final = {
     "Open": "open",
     "High": "high",
@@ -58,7 +61,8 @@ class YahooSource:
         cache_dir: folder below which this process keeps yfinance's files (time zones, cookies) while it
             lives; the system's temporary folder when None.
         now: the clock that decides which bars are final.
-        sleep: waits between attempts; a test gives its own.
+        pace: how fast all processes of this machine together may ask this server.
+        timeout_s: how long an answer may take.
     """
 
     def __init__(
@@ -67,12 +71,16 @@ class YahooSource:
         cache_dir: Path | None = None,
         *,
         now: Callable[[], dt.datetime],
-        sleep: Callable[[float], None] = time.sleep,
+        pace: Pace,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
-        self._session = _Session(base_url)
+        self._session = _Session(base_url, pace, timeout_s)
         self._cache_dir = cache_dir
         self._now = now
-        self._sleep = sleep
+        self._pace = pace
+        self._timeout_s = timeout_s
+        self._zones = SharedState(pace.folder / "time_zones.json")
+        self._known_zones = self._zones.read()
 
     @property
     def kind(self) -> SourceKind:
@@ -83,6 +91,16 @@ class YahooSource:
     def market(self) -> str:
         """The market these bars belong to."""
         return "yahoo"
+
+    @property
+    def overlap(self) -> int:
+        """Enough that a restatement shows, and that a session missing for ten sessions is asked for again."""
+        return OVERLAP
+
+    @property
+    def concurrency(self) -> int:
+        """Few: the limiter decides how fast, these only keep one slow answer from holding up the others."""
+        return CONCURRENCY
 
     def tickers(self) -> None:
         """Yahoo cannot list what it holds."""
@@ -95,6 +113,7 @@ class YahooSource:
 
         Raises:
             UnknownTickerError: Yahoo does not know the ticker.
+            CoolingError: Yahoo refused requests, and the cooling period lasts.
             SourceError: Yahoo did not answer, or not with bars, in any of the attempts.
         """
         if not sessions.between(first, last):
@@ -102,40 +121,66 @@ class YahooSource:
             return Answer(ticker, no_bars, no_actions, self.kind)
         _prepare_yfinance(self._cache_dir)
         history = self._history(ticker, first, last)
+        self._keep_zone(ticker, history)
         bars = _bars(ticker, history, sessions.last_closed(self._now()))
         within = pl.col("session").is_between(first, last)
         return Answer(ticker, bars.filter(within), _actions(ticker, history).filter(within), self.kind)
 
     def _history(self, ticker: str, first: dt.date, last: dt.date) -> pd.DataFrame:
         """The frame that yfinance makes, in as many attempts as it takes and is worth."""
+        if ticker in self._known_zones:
+            yfinance.cache.get_tz_cache().store(ticker, self._known_zones[ticker])
+        cause = ""
         for attempt in range(1, ATTEMPTS + 1):
-            # This cache keeps errors, and values that Yahoo has restated since, for the life of the process.
-            YfData.cache_get.cache_clear()
             try:
-                return yf.Ticker(ticker, session=self._session).history(
-                    start=first,
-                    end=last + dt.timedelta(days=1),  # exclusive
-                    auto_adjust=False,
-                    actions=True,
-                    keepna=True,
-                    timeout=TIMEOUT_S,
-                )
+                return self._ask(ticker, first, last)
             except _RefusedError as error:
-                if error.status == 404:
-                    raise UnknownTickerError(ticker, "Yahoo", error.reason) from error
-                cause, is_limit = str(error), error.status == 429
+                cause = str(error)
             except YFPricesMissingError as error:
-                cause, is_limit = f"no bars from {first} to {last}: {error.rationale}", False
+                cause = f"no bars from {first} to {last}: {error.rationale}"
                 if error.yahoo_reason is not None:  # without a reason it may be an empty answer in passing
                     raise SourceError(f"Yahoo has {cause} ({ticker}).") from error
             # A malformed answer surfaces in yfinance as whichever lookup failed first.
             except (YFException, RequestException, ValueError, LookupError, TypeError) as error:
-                cause, is_limit = f"{type(error).__name__}: {error}", False
+                cause = f"{type(error).__name__}: {error}"
             if attempt < ATTEMPTS:
-                self._sleep(_pause(attempt, RATE_LIMIT_PAUSE_S if is_limit else FIRST_PAUSE_S))
+                self._pace.pause(attempt)
         raise SourceError(
             f"Yahoo gave no bars of {ticker} in {ATTEMPTS} attempts ({cause}). Held bars stay; try later."
         )
+
+    def _ask(self, ticker: str, first: dt.date, last: dt.date) -> pd.DataFrame:
+        """One attempt; a refusal for asking too much is everybody's to know."""
+        # This cache keeps errors, and values that Yahoo has restated since, for the life of the process.
+        YfData.cache_get.cache_clear()
+        try:
+            history = yf.Ticker(ticker, session=self._session).history(
+                start=first,
+                end=last + dt.timedelta(days=1),  # exclusive
+                auto_adjust=False,
+                actions=True,
+                keepna=True,
+                timeout=self._timeout_s,
+            )
+        except _RefusedError as error:
+            if error.status == 404:
+                raise UnknownTickerError(ticker, "Yahoo", error.reason) from error
+            if error.status == 429:
+                self._pace.refused()
+            raise
+        self._pace.answered()
+        return history
+
+    def _keep_zone(self, ticker: str, history: pd.DataFrame) -> None:
+        """Remember the exchange's time zone, which the answer names, for the next process."""
+        zone = str(getattr(history.index, "tz", None) or "")
+        if zone and self._known_zones.get(ticker) != zone:
+            self._known_zones = self._zones.update(lambda held: {**held, ticker: zone})
+
+
+def meeting_place(base_url: str | None) -> Path:
+    """The folder in which all processes of this machine that ask one server meet."""
+    return machine_folder(urlsplit(base_url).netloc.replace(":", "_") if base_url else "yahoo")
 
 
 class _RefusedError(Exception):
@@ -153,18 +198,31 @@ class _Session(Session[Response]):
 
     Raising here keeps yfinance from repeating a refused request half a millisecond later, and keeps the
     status, which yfinance loses. 401 and 403 pass: there its second request, with another cookie, may help.
+    Every request waits for its turn. yfinance asks for a cookie before every chart request where none is set, and the
+    chart needs none: the first answer is kept.
     """
 
-    def __init__(self, base_url: str | None) -> None:
+    def __init__(self, base_url: str | None, pace: Pace, timeout_s: float) -> None:
         super().__init__(impersonate="chrome")
         self._base = urlsplit(base_url) if base_url else None
+        self._pace = pace
+        self._timeout_s = timeout_s
+        self._cookie: Response | None = None
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - curl_cffi's
         asked = urlsplit(url)
+        is_for_cookie = asked.netloc == COOKIE_HOST
+        if is_for_cookie and self._cookie is not None:
+            return self._cookie
         if self._base is not None:
             path = self._base.path.rstrip("/") + (asked.path or "/")
             url = urlunsplit(asked._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=path))
+        self._pace.wait()
+        # yfinance has limits of its own for some requests; none may hold up a ticker for longer than this.
+        kwargs["timeout"] = min(kwargs.get("timeout") or self._timeout_s, self._timeout_s)
         response = super().request(method, url, *args, **kwargs)
+        if is_for_cookie:
+            self._cookie = response
         if asked.path.startswith(CHART) and response.status_code in {404, 429, *range(500, 600)}:
             raise _RefusedError(response.status_code, _reason(response.text))
         return response
@@ -176,11 +234,6 @@ def _reason(body: str) -> str:
         return str(json.loads(body)["chart"]["error"]["description"])
     except (ValueError, LookupError, TypeError):
         return ""
-
-
-def _pause(attempt: int, first_s: float) -> float:
-    """Seconds to wait after a failed attempt: doubling, with jitter so that tickers spread out."""
-    return first_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
 
 
 @cache

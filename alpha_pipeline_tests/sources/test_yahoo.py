@@ -12,14 +12,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yfinance.cache
 from yfinance.data import SingletonMeta, YfData
 
 from alpha_pipeline import sessions
-from alpha_pipeline.errors import SourceError, UnknownTickerError
+from alpha_pipeline.errors import CoolingError, SourceError, UnknownTickerError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA
+from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.yahoo import YahooSource
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, trades
+from alpha_pipeline_tests.patience import Naps
 
 START, FIRST, LAST = dt.date(2024, 2, 1), dt.date(2024, 2, 15), dt.date(2024, 3, 14)
 AFTER_CLOSE = dt.datetime(2024, 3, 14, 21, tzinfo=dt.UTC)
@@ -30,19 +33,31 @@ def server() -> Iterator[LoopbackYahoo]:
     with LoopbackYahoo(AFTER_CLOSE) as server:
         server.listings["AAA"] = Listing(trades(START, dt.date(2024, 4, 30)))
         yield server
-    # The library keeps one session and one cache per process.
+    # The library keeps one session and two caches per process.
+    for ticker in server.listings:
+        yfinance.cache.get_tz_cache().store(ticker, None)
     YfData.cache_get.cache_clear()
     SingletonMeta._instances.clear()
 
 
 @pytest.fixture
-def naps() -> list[float]:
-    return []
+def naps() -> Naps:
+    return Naps()
 
 
 @pytest.fixture
-def source(server: LoopbackYahoo, naps: list[float], tmp_path: Path) -> YahooSource:
-    return YahooSource(server.url, tmp_path, now=lambda: server.now, sleep=naps.append)
+def source(server: LoopbackYahoo, naps: Naps, tmp_path: Path) -> YahooSource:
+    return YahooSource(server.url, tmp_path, now=lambda: server.now, pace=pace(tmp_path, naps))
+
+
+def pace(folder: Path, naps: Naps) -> Pace:
+    """So fast that only pauses and cooling are naps: both are counted in requests, a thousandth of a second each."""
+    return Pace(folder / "pace", 1000, naps.clock, naps.sleep)
+
+
+def long(naps: Naps) -> list[float]:
+    """The naps that are more than waiting for a turn, in requests."""
+    return [1000 * nap for nap in naps.taken if nap > 0.001]
 
 
 def test_bars_of_a_range_both_ends_included(server: LoopbackYahoo, source: YahooSource) -> None:
@@ -128,37 +143,51 @@ def test_a_hole_comes_back_as_nulls(server: LoopbackYahoo, source: YahooSource) 
     assert bars.filter(pl.col("close").is_null())["session"].to_list() == [hole]
 
 
-def test_an_unknown_ticker_is_not_asked_for_again(
-    server: LoopbackYahoo, source: YahooSource, naps: list[float]
-) -> None:
+def test_an_unknown_ticker_is_not_asked_for_again(server: LoopbackYahoo, source: YahooSource, naps: Naps) -> None:
     with pytest.raises(UnknownTickerError, match=r"Yahoo has no ticker 'BRK\.B' \(No data found"):
         source.fetch("BRK.B", FIRST, LAST)
     assert server.chart_requests("BRK.B") == 1
-    assert naps == []
+    assert long(naps) == []
 
 
 @pytest.mark.parametrize(
     ("status", "body"), [(429, "Too Many Requests"), (500, "<html>"), (200, ""), (200, '{"chart": {"resu')]
 )
 def test_it_recovers_within_one_fetch(
-    server: LoopbackYahoo, source: YahooSource, naps: list[float], status: int, body: str
+    server: LoopbackYahoo, source: YahooSource, naps: Naps, status: int, body: str
 ) -> None:
     server.refuse(status, times=2, body=body)
     assert source.fetch("AAA", FIRST, LAST).bars.height == 20
-    first = 5.0 if status == 429 else 1.0  # a rate limit is given time
-    assert len(naps) == 2
-    assert 0.5 * first <= naps[0] <= 1.5 * first
-    assert first <= naps[1] <= 3 * first
+    # A rate limit is given time: a cooling period of sixty requests, and then of twice as many.
+    least, most = (60, 90) if status == 429 else (1, 2)
+    first, second = long(naps)
+    assert least <= first <= most
+    assert 2 * least <= second <= 2 * most
 
 
-@pytest.mark.parametrize(("status", "cause"), [(429, "rate limit, HTTP 429"), (500, "HTTP 500")])
 def test_a_refusal_names_ticker_and_cause_and_the_next_fetch_can_succeed(
-    server: LoopbackYahoo, source: YahooSource, status: int, cause: str
+    server: LoopbackYahoo, source: YahooSource
 ) -> None:
-    server.refuse(status, times=4)
-    with pytest.raises(SourceError, match=rf"no bars of AAA in 4 attempts \({cause}\)"):
+    server.refuse(500, times=4)
+    with pytest.raises(SourceError, match=r"no bars of AAA in 4 attempts \(HTTP 500\)"):
         source.fetch("AAA", FIRST, LAST)
     assert server.chart_requests("AAA") == 4  # one request an attempt: no immediate second one
+    assert source.fetch("AAA", FIRST, LAST).bars.height == 20
+
+
+def test_in_a_rate_limit_nobody_asks_until_the_cooling_period_is_over(
+    server: LoopbackYahoo, source: YahooSource, naps: Naps
+) -> None:
+    server.listings["BBB"] = server.listings["AAA"]
+    server.refuse(429, times=3)
+    with pytest.raises(CoolingError, match="nothing is asked for another"):
+        source.fetch("AAA", FIRST, LAST)
+    asked = len(server.requests)
+    with pytest.raises(CoolingError):
+        source.fetch("BBB", FIRST, LAST)
+    assert len(server.requests) == asked
+    naps.time += 2  # two thousand requests' worth: longer than any cooling period
+    assert source.fetch("BBB", FIRST, LAST).bars.height == 20
     assert source.fetch("AAA", FIRST, LAST).bars.height == 20
 
 
@@ -171,10 +200,10 @@ def test_a_failed_time_zone_does_not_poison_a_new_ticker(server: LoopbackYahoo, 
     assert source.fetch("NEW", FIRST, LAST).bars.height == 20
 
 
-def test_a_server_that_is_away(naps: list[float], tmp_path: Path) -> None:
+def test_a_server_that_is_away(naps: Naps, tmp_path: Path) -> None:
     with LoopbackYahoo(AFTER_CLOSE) as gone:
         url = gone.url
-    source = YahooSource(url, tmp_path, now=lambda: AFTER_CLOSE, sleep=naps.append)
+    source = YahooSource(url, tmp_path, now=lambda: AFTER_CLOSE, pace=pace(tmp_path, naps))
     with pytest.raises(SourceError, match="AAA in 4 attempts"):
         source.fetch("AAA", FIRST, LAST)
 
@@ -210,8 +239,10 @@ def test_restated_history_is_seen_in_the_same_process(server: LoopbackYahoo, sou
     assert (before["close"] / after["close"]).to_list() == pytest.approx([10.0] * 20)
 
 
-def test_a_child_process_is_pointed_at_the_server_by_its_environment(server: LoopbackYahoo) -> None:
-    settings = Settings(source="yahoo", yahoo_base_url=server.url, fixed_now=server.now)
+def test_a_child_process_is_pointed_at_the_server_by_its_environment_and_asks_for_no_known_time_zone(
+    server: LoopbackYahoo, tmp_path: Path
+) -> None:
+    settings = Settings(source="yahoo", yahoo_base_url=server.url, fixed_now=server.now, yahoo_rate=100.0)
     code = (
         "import datetime as dt\n"
         "from alpha_pipeline.settings import load_settings\n"
@@ -219,14 +250,15 @@ def test_a_child_process_is_pointed_at_the_server_by_its_environment(server: Loo
         f"answer = make_source(load_settings()).fetch('AAA', {FIRST!r}, {LAST!r})\n"
         "print(answer.bars.height, answer.bars['is_final'].all())\n"
     ).replace("datetime.date", "dt.date")
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **settings.environment()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout.split() == ["20", "True"], done.stderr
-    assert done.stderr == ""
-    assert server.chart_requests("AAA") > 0
+    for requests in (2, 3):  # the time zone and the bars, then the bars alone
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **settings.environment(), "XDG_CACHE_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout.split() == ["20", "True"], done.stderr
+        assert done.stderr == ""
+        assert server.chart_requests("AAA") == requests

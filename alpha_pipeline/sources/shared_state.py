@@ -1,0 +1,50 @@
+"""A small JSON file that all processes of this machine share, changed by one of them at a time."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from filelock import FileLock
+
+State = dict[str, Any]
+
+
+class SharedState:
+    """One JSON object in one file; losing it costs politeness and never data.
+
+    Args:
+        path: the file; its folder is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = FileLock(path.with_suffix(".lock"))
+
+    def read(self) -> State:
+        """What is held; empty when there is no file yet, or one that a killed process left unreadable."""
+        try:
+            held = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return held if isinstance(held, dict) else {}
+
+    def update(self, change: Callable[[State], State | None]) -> State:
+        """Replace the object by what `change` makes of it, None leaves it; returns what is held then."""
+        with self._lock:
+            held = self.read()
+            made = change(dict(held))
+            if made is None or made == held:
+                return held
+            temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(made))
+            temporary.replace(self._path)
+            return made
+
+
+def machine_folder(name: str) -> Path:
+    """The folder of this user's processes on this machine for one purpose (the user's cache folder)."""
+    return Path(platformdirs.user_cache_dir("alpha_pipeline")) / name
