@@ -1,6 +1,7 @@
 """Which sessions are held, which are missing, and what state a ticker is in."""
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Final
 
 import polars as pl
@@ -16,7 +17,6 @@ COVERAGE_SCHEMA: Final = {
     "status": pl.String(),
     "detail": pl.String(),
 }
-NAMED_SESSIONS: Final = 10
 
 
 def cover(ticker: str, bars: pl.DataFrame, through: dt.date) -> pl.DataFrame:
@@ -33,20 +33,33 @@ def cover(ticker: str, bars: pl.DataFrame, through: dt.date) -> pl.DataFrame:
     is_counted = pl.col("is_final") & (pl.col("session") <= through)
     held: list[dt.date] = bars.filter(is_counted).get_column("session").sort().to_list()
     first, last = (held[0], held[-1]) if held else (None, None)
-    missing = sorted(set(sessions.between(first, through)) - set(held)) if first else []
+    missing = missing_sessions(held, through)
     if last is None:
         status = "failed"
     elif last < sessions.at_or_before(through):
         status = "stale"
     else:
         status = "gaps" if missing else "complete"
-    detail = _in_words(missing) if held else "no final bar is held"
+    detail = in_words(missing) if held else "no final bar is held"
     row = (ticker, first, last, len(held), len(missing), status, detail)
     return pl.DataFrame([row], schema=COVERAGE_SCHEMA, orient="row")
 
 
-def _in_words(missing: list[dt.date]) -> str:
-    if not missing:
-        return ""
-    more = f" and {len(missing) - NAMED_SESSIONS} more" if len(missing) > NAMED_SESSIONS else ""
-    return "missing " + ", ".join(str(session) for session in missing[:NAMED_SESSIONS]) + more
+def missing_sessions(held: Collection[dt.date], through: dt.date) -> list[dt.date]:
+    """The XNYS sessions from the first one held to `through` that are not held, ascending."""
+    return sorted(set(sessions.between(min(held), through)) - set(held)) if held else []
+
+
+def in_words(missing: list[dt.date]) -> str:
+    """Every missing session by name; a run of them by its ends."""
+    runs: list[list[dt.date]] = []
+    for session in missing:
+        if runs and sessions.position(session) == sessions.position(runs[-1][-1]) + 1:
+            runs[-1].append(session)
+        else:
+            runs.append([session])
+    return "missing " + ", ".join(_run_in_words(run) for run in runs) if runs else ""
+
+
+def _run_in_words(run: list[dt.date]) -> str:
+    return f"{run[0]} to {run[-1]} ({len(run)} sessions)" if len(run) > 2 else ", ".join(map(str, run))

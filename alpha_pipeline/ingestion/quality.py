@@ -35,6 +35,14 @@ SPIKE_FACTOR: Final = 5.0
 # does is refused, until the next answer confirms it.
 EDGE_SPIKE_FACTOR: Final = 20.0
 LARGEST_VOLUME: Final = 9e18  # what an Int64 holds
+# Ratios at which shares are split or merged. A price that opens at such a ratio of the last close, and stays, without
+# a split in the action table most likely is one that the source has not carried through its history yet. 3:2 is left
+# out, since stocks do rise by half; so is 6:1, rare and near SVXY's fall to 0.163. No true move of the real bars comes
+# as near to one of these.
+SPLIT_RATIOS: Final = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100)
+NEAR_RATIO: Final = 0.05
+# After so many sessions a source would have mended it: the move is taken for true.
+CONFIRMING_SESSIONS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -54,13 +62,13 @@ def judge(answer: Answer, through: dt.date) -> Judgement:
     """Split an answer's rows into accepted and refused.
 
     Of the rows of one session that all look sound the last is kept; earlier ones that differ are refused, and
-    those that say the same are dropped.
+    those that say the same are dropped. A row without any value is an absence and neither accepted nor refused.
 
     Args:
         answer: what a source said.
         through: the last session wanted; later rows are refused.
     """
-    rows = answer.bars
+    rows = answer.bars.filter(~_is_empty())
     if is_index(answer.ticker):
         rows = rows.with_columns(pl.col("volume").fill_nan(None).fill_null(0.0))
     rows = rows.with_columns(reason=_first_broken(through))
@@ -70,6 +78,8 @@ def judge(answer: Answer, through: dt.date) -> Judgement:
     sound = sound.with_columns(reason=pl.when(superseded).then(pl.lit("duplicate")))
     single = sound.filter(pl.col("reason").is_null()).sort("session")
     single = single.with_columns(reason=pl.when(_is_suspicious()).then(pl.lit("suspicious_print")))
+    if not is_index(answer.ticker):
+        single = _with_unexplained(single, answer.actions)
     is_refused = pl.col("reason").is_not_null()
     refused = pl.concat([frame.filter(is_refused) for frame in (rows, sound, single)])
     return Judgement(
@@ -94,6 +104,39 @@ def quarantined(held: pl.DataFrame, refused: pl.DataFrame, source: str, now: dt.
     number = pl.int_range(1, pl.len() + 1).over("session", "rule")
     numbered = pl.when(number == 1).then(pl.col("rule")).otherwise(pl.format("{} #{}", "rule", number))
     return merged.with_columns(reason=numbered).select(*QUARANTINE_SCHEMA).sort("session", "reason")
+
+
+def _is_empty() -> pl.Expr:
+    """Whether a dated row holds no price and no volume: a hole, or the mark of an ex-date before its open."""
+    no_price = [pl.col(name).fill_nan(None).is_null() for name in PRICES]
+    no_volume = pl.col("volume").fill_nan(None).fill_null(0.0) == 0
+    return pl.all_horizontal(pl.col("session").is_not_null(), no_volume, *no_price)
+
+
+def _with_unexplained(rows: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    """The rows, refused from a recent move on that looks like a split and that the action table does not explain.
+
+    A split in the table explains a move only in reverse: prices are split-adjusted, so one that shows in them was not
+    carried through, or twice. What lies after the move may be on another basis than what lies before.
+    """
+    splits = actions.filter(kind="split").group_by("session").agg(pl.col("value").product().alias("split"))
+    sound = rows.filter(pl.col("reason").is_null()).join(splits, on="session", how="left", maintain_order="left")
+    before = pl.col("close").shift(1)
+    # Two rows cannot accuse each other: a level before the move is three closes.
+    gap = pl.when(pl.int_range(pl.len()) >= 3).then(pl.col("open") / before)
+    stays = pl.col("close") / pl.col("open")
+    listed = pl.any_horizontal(_near(gap, float(ratio)) for ratio in SPLIT_RATIOS)
+    own = _near(gap, pl.col("split")) & ((pl.col("split") - 1).abs() > 2 * NEAR_RATIO)
+    is_break = pl.when(pl.col("split").is_null()).then(listed).otherwise(own) & stays.is_between(0.8, 1.25)
+    recent = sound.select("session", is_break=is_break.fill_null(value=False)).tail(CONFIRMING_SESSIONS)
+    first = recent.filter("is_break").get_column("session").min()
+    is_after = pl.col("reason").is_null() & (pl.col("session") >= pl.lit(first, dtype=pl.Date))
+    return rows.with_columns(reason=pl.when(is_after).then(pl.lit("unexplained_move")).otherwise("reason"))
+
+
+def _near(gap: pl.Expr, ratio: pl.Expr | float) -> pl.Expr:
+    """Whether a gap is a ratio or its inverse."""
+    return ((gap / ratio - 1).abs() < NEAR_RATIO) | ((gap * ratio - 1).abs() < NEAR_RATIO)
 
 
 def _first_broken(through: dt.date) -> pl.Expr:

@@ -59,7 +59,9 @@ class Comparison:
 def compare(held: pl.DataFrame, fresh: pl.DataFrame, withdrawn: pl.DataFrame, now: dt.datetime) -> Comparison:
     """Merge fresh bars into the held ones.
 
-    Held sessions that the answer lacks stay. A bar that is not final never replaces one that is.
+    Held sessions that the answer lacks stay, on the basis of the answer: where the bars around one were rescaled
+    by a split or dividend it is rescaled alike, and where they disagree it is withdrawn, because either basis would
+    make a false return. A bar that is not final never replaces one that is.
 
     Args:
         held: `raw.bars` of the ticker.
@@ -74,9 +76,13 @@ def compare(held: pl.DataFrame, fresh: pl.DataFrame, withdrawn: pl.DataFrame, no
     same_print = pl.all_horizontal(~_moved(name) for name in VALUES)
     retired = held.join(withdrawn, on="session", suffix="_fresh").filter(same_print)
     retired = retired.with_columns(cause=pl.lit("correction"))
-    revisions = pl.concat([_revisions(changed, now), _revisions(retired, now)]).sort("session")
+    lacking = held.join(fresh, on="session", how="anti").join(retired, on="session", how="anti")
+    inside = pl.col("session") > pl.lit(pairs.get_column("session").min(), dtype=pl.Date)
+    stranded = _stranded(lacking.filter(inside), pairs, changed)
+    revisions = pl.concat([_revisions(rows, now) for rows in (changed, retired, stranded)]).sort("session")
     kept = held.join(revisions, on="session", how="anti")
-    bars = pl.concat([kept, fresh.select(*BARS_SCHEMA).join(kept, on="session", how="anti")]).sort("session")
+    added = fresh.select(*BARS_SCHEMA).join(kept, on="session", how="anti")
+    bars = pl.concat([kept, added, _rescaled(stranded, now)]).sort("session")
     return Comparison(bars, revisions, _needs_full_history(held, pairs, changed))
 
 
@@ -88,7 +94,9 @@ def _moved(name: str) -> pl.Expr:
 
 def _differs() -> pl.Expr:
     is_finalised = ~pl.col("is_final") & pl.col("is_final_fresh")
-    return pl.any_horizontal(is_finalised, *(_moved(name) for name in VALUES))
+    # A bar that another source filled in gives way to the source's own.
+    is_filled_in = pl.col("source") != pl.col("source_fresh")
+    return pl.any_horizontal(is_finalised, is_filled_in, *(_moved(name) for name in VALUES))
 
 
 def _cause(pairs: pl.DataFrame) -> pl.Expr:
@@ -117,6 +125,43 @@ def _rescaling(pairs: pl.DataFrame) -> tuple[str, float]:
     is_adjusted = pairs.filter(pl.col("close") != pl.col("adj_close")).is_empty()
     meaning = "dividend" if is_adjusted and not moved.get_column("volume").any() else "split"
     return meaning, common if n_agreeing >= max(2, moved.height / 2) else float("nan")
+
+
+def _stranded(lacking: pl.DataFrame, pairs: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
+    """Held bars that the answer lacks between bars that it rescaled, with the ratios of the bars around them.
+
+    Columns of `BARS_SCHEMA`, the ratios ``close_ratio`` and ``adj_ratio`` (null where the bars before and after were
+    not rescaled alike), and ``cause``.
+    """
+    rescaled = changed.filter(pl.col("cause").is_in(["split", "dividend"])).select("session", "cause")
+    close_ratio, adj_ratio = (pl.col(f"{name}_fresh") / pl.col(name) for name in ("close", "adj_close"))
+    ratios = pairs.join(rescaled, on="session", how="left").select(
+        "session",
+        "cause",
+        close_ratio=pl.when(_moved("close"), pl.col("cause").is_not_null()).then(close_ratio).otherwise(1.0),
+        adj_ratio=pl.when(pl.col("cause").is_not_null()).then(adj_ratio).otherwise(1.0),
+    )
+    around = lacking.sort("session").join_asof(ratios.sort("session"), on="session", strategy="backward")
+    around = around.join_asof(ratios.sort("session"), on="session", strategy="forward", suffix="_after")
+    around = around.filter(pl.any_horizontal(pl.col("cause", "cause_after").is_not_null()))
+    names = ("close_ratio", "adj_ratio")
+    alike = pl.all_horizontal((pl.col(name) / pl.col(f"{name}_after") - 1).abs() < SAME_RATIO for name in names)
+    shared = [pl.when(alike).then(pl.col(f"{name}_after")).alias(name) for name in names]
+    around = around.with_columns(*shared, cause=pl.coalesce("cause_after", "cause"))
+    return around.select(*lacking.columns, *names, "cause")
+
+
+def _rescaled(stranded: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:
+    """The stranded bars on the new basis; those whose basis is uncertain are left out."""
+    certain = stranded.drop_nulls(["close_ratio", "adj_ratio"])
+    prices = [pl.col(name) * pl.col("close_ratio") for name in PRICES if name != "adj_close"]
+    rows = certain.with_columns(
+        *prices,
+        adj_close=pl.col("adj_close") * pl.col("adj_ratio"),
+        volume=(pl.col("volume") / pl.col("close_ratio")).round(),
+        fetched_at=pl.lit(now),
+    )
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
 
 
 def _revisions(changed: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:

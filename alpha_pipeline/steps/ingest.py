@@ -1,18 +1,23 @@
-"""Bring the bars of a ticker up to date: read what is held, fetch, judge, store."""
+"""Bring the bars of tickers up to date: read what is held, fetch, judge, store."""
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, MarketMismatchError, SourceError, UnknownTickerError
+from alpha_pipeline.features.adjust import anchored
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.warehouse.tickers import added, followed
 
 FIRST_BAR = dt.date(2010, 1, 4)
 
@@ -42,6 +47,42 @@ class IngestReport:
     changed: bool
 
 
+def ingest_tickers(
+    warehouse: Warehouse,
+    source: PriceSource,
+    tickers: Sequence[str],
+    *,
+    first: dt.date,
+    through: dt.date,
+    now: dt.datetime,
+) -> Iterator[tuple[str, IngestReport | AlphaError]]:
+    """Bring tickers up to date, as many at once as the source bears; one that fails stops no other.
+
+    Args:
+        warehouse: where to.
+        source: where from.
+        tickers: Yahoo's names.
+        first: first session asked for.
+        through: last session asked for.
+        now: the clock's time.
+
+    Yields:
+        (ticker, what was done or why it failed), in the order given.
+    """
+
+    def one(ticker: str) -> IngestReport | AlphaError:
+        try:
+            return ingest_ticker(warehouse, source, ticker, first=first, through=through, now=now)
+        except AlphaError as error:
+            return error
+
+    pool = ThreadPoolExecutor(source.concurrency)
+    try:
+        yield from zip(tickers, pool.map(one, tickers), strict=True)
+    finally:  # an interruption waits for what is being written and starts nothing more
+        pool.shutdown(cancel_futures=True)
+
+
 def ingest_ticker(
     warehouse: Warehouse,
     source: PriceSource,
@@ -52,6 +93,9 @@ def ingest_ticker(
     now: dt.datetime,
 ) -> IngestReport:
     """Fetch one ticker and store what can be trusted.
+
+    A source that is asked over a network is asked for the sessions from some before the last held bar on. Where
+    these show that a split or dividend moved the basis, the whole history is asked for again.
 
     Args:
         warehouse: where to.
@@ -74,7 +118,15 @@ def ingest_ticker(
             "Give a replay of the past a folder of its own (--warehouse)."
         )
     held_quarantine = warehouse.read(raw.QUARANTINE, [ticker])
-    judged = ingest(source.fetch(ticker, min(first, oldest), through), held, held_quarantine, now=now, through=through)
+    everything = min(first, oldest)
+    judged: Ingested | None = None
+    own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
+    for since in dict.fromkeys((_seam(own, source.overlap, everything), everything)):
+        answer = source.fetch(ticker, since, through)
+        judged = ingest(answer, held, held_quarantine, now=now, through=through)
+        if since == everything or not (judged.needs_full_history or _tells_of_new_actions(warehouse, judged, newest)):
+            break
+    assert judged is not None  # noqa: S101  there is always a session to ask from
     if judged.needs_full_history:
         raise SourceError(
             f"{ticker}: the source restated its history (a split or dividend) but no longer reaches back to {oldest}, "
@@ -91,6 +143,31 @@ def ingest_ticker(
     warehouse.write(raw.QUARANTINE, ticker, judged.quarantine)
     warehouse.write(raw.COVERAGE, ticker, judged.coverage)
     return _report(ticker, judged, changed=changed)
+
+
+def _seam(held: pl.DataFrame, overlap: int | None, everything: dt.date) -> dt.date:
+    """The session from which to ask: `overlap` sessions before the last bar that is final without gaps in finality."""
+    if overlap is None or held.is_empty():
+        return everything
+    open_bars = held.filter(~pl.col("is_final")).get_column("session").to_list()
+    final = held.filter("is_final").get_column("session").to_list()
+    if not final:
+        return everything
+    return max(everything, calendar.offset(min([final[-1], *open_bars]), -overlap))
+
+
+def _tells_of_new_actions(warehouse: Warehouse, judged: Ingested, newest: dt.date) -> bool:
+    """Whether the answer names a split or payment in the held past that was not known: it moves rows further back."""
+    known = warehouse.read(raw.ACTIONS, [judged.coverage["ticker"].item()])
+    fresh = judged.actions.filter(pl.col("session") <= newest)
+    return not fresh.join(known, on=["session", "kind"], how="anti").is_empty()
+
+
+def behind(warehouse: Warehouse, through: dt.date) -> dict[str, dt.date | None]:
+    """The core and added tickers that do not hold a final bar of `through`, with the last one they hold."""
+    last: dict[str, dt.date | None] = dict(warehouse.read(raw.COVERAGE, columns=["ticker", "last_session"]).iter_rows())
+    watched = {*CORE, *added(warehouse)}
+    return {t: last.get(t) for t in followed(warehouse) if t in watched and (last.get(t) or dt.date.min) < through}
 
 
 def last_wanted(settings: Settings) -> dt.date:
@@ -125,7 +202,12 @@ def require_known(source: PriceSource, tickers: list[str], through: dt.date) -> 
 
 
 def record_failure(warehouse: Warehouse, ticker: str, why: str) -> None:
-    """Note in `raw.coverage` that a ticker could not be brought up to date; its bars stay."""
+    """Note in `raw.coverage` that a ticker could not be brought up to date; its bars stay.
+
+    A name that is not followed and has no bars is most likely a mistyped one, and leaves no trace.
+    """
+    if ticker not in followed(warehouse) and not warehouse.height(raw.BARS, ticker):
+        return
     held = warehouse.read(raw.COVERAGE, [ticker])
     if held.is_empty():
         held = pl.DataFrame(
@@ -141,8 +223,8 @@ def record_failure(warehouse: Warehouse, ticker: str, why: str) -> None:
 
 
 def final_bars(warehouse: Warehouse, tickers: list[str] | None = None) -> pl.DataFrame:
-    """The bars that features may use: those of closed sessions."""
-    return warehouse.read(raw.BARS, tickers).filter("is_final")
+    """The bars that features may use: those of closed sessions, adjusted closes counted forward from the first bar."""
+    return anchored(warehouse.read(raw.BARS, tickers).filter("is_final"), warehouse.read(raw.ACTIONS, tickers))
 
 
 def _report(ticker: str, judged: Ingested, *, changed: bool) -> IngestReport:

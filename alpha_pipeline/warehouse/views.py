@@ -14,8 +14,23 @@ import polars as pl
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables.raw import BARS, REVISIONS
 
 DATABASE = "alpha.duckdb"
+
+# A bar was known from when it was fetched until it was superseded. A revision was final unless that is why it went.
+_BARS_AS_OF = """
+CREATE OR REPLACE MACRO raw.bars_as_of(moment) AS TABLE
+    SELECT {columns} FROM (
+        SELECT * FROM raw.bars
+        UNION ALL BY NAME
+        SELECT * EXCLUDE (superseded_at, cause), cause <> 'finalised' AS is_final FROM raw.revisions
+        WHERE superseded_at > CAST(moment AS TIMESTAMPTZ)
+    )
+    WHERE fetched_at <= CAST(moment AS TIMESTAMPTZ)
+    QUALIFY row_number() OVER (PARTITION BY ticker, session ORDER BY fetched_at DESC) = 1
+    ORDER BY ticker, session
+"""
 
 
 class SqlError(AlphaError):
@@ -26,7 +41,11 @@ class SqlError(AlphaError):
 
 
 def statements(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
-    """The statements that define every schema and view; each view works before its first row is written."""
+    """The statements that define every schema, view and table macro; each view works before its first row is written.
+
+    ``raw.bars_as_of(moment)`` is a table macro: `raw.bars` as they were known at a moment, text such as
+    ``'2025-06-30 21:00:00+00'`` (UTC where it names no zone).
+    """
     found = [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in sorted({t.name.split(".")[0] for t in tables})]
     for table in tables:
         glob = (warehouse.root / warehouse.folder(table) / "*.parquet").as_posix().replace("'", "''")
@@ -35,6 +54,8 @@ def statements(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
             f"CREATE OR REPLACE VIEW {table.name} AS "  # noqa: S608  names of our own tables, and a quoted path
             f"SELECT {columns} FROM read_parquet('{glob}', union_by_name = true, hive_partitioning = false)"
         )
+    if BARS in tables and REVISIONS in tables:
+        found.append(_BARS_AS_OF.format(columns=", ".join(f'"{column}"' for column in BARS.columns)))
     return found
 
 
@@ -65,6 +86,7 @@ def query(warehouse: Warehouse, tables: Sequence[Table], sql: str) -> pl.DataFra
     """
     _seed_empty_tables(warehouse, tables)
     with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         for statement in statements(warehouse, tables):
             connection.execute(statement)
         try:

@@ -36,10 +36,10 @@ def test_a_partial_bar_does_not_count() -> None:
     assert cover("QQQ", held(DAYS, partial=DAYS[-1:]), DAYS[-1])["status"].item() == "stale"
 
 
-def test_only_the_first_ten_missing_are_named() -> None:
-    detail = cover("QQQ", held((DAYS[0], DAYS[-1])), DAYS[-1])["detail"].item()
-    assert detail.count("2024-") == 10
-    assert detail.endswith("and 9 more")
+def test_every_missing_session_is_named_and_a_run_of_them_by_its_ends() -> None:
+    gone = {DAYS[2], *DAYS[5:9], *DAYS[15:17]}
+    detail = cover("QQQ", held(tuple(day for day in DAYS if day not in gone)), DAYS[-1])["detail"].item()
+    assert detail == "missing 2024-01-04, 2024-01-09 to 2024-01-12 (4 sessions), 2024-01-24, 2024-01-25"
 
 
 def test_a_late_start_is_no_gap() -> None:

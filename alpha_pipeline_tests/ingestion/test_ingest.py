@@ -18,6 +18,7 @@ from alpha_pipeline.ingestion.quality import QUARANTINE_SCHEMA
 from alpha_pipeline.ingestion.restatement import BARS_SCHEMA, REVISIONS_SCHEMA
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
 from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.yahoo import YahooSource
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
@@ -100,11 +101,11 @@ def test_a_nan_in_place_of_a_held_bar_does_not_remove_it(days: Days, row: Row, a
 
 
 def test_a_bad_last_print_waits_for_confirmation(days: Days, row: Row, answer: MakeAnswer) -> None:
-    rows = [row(day) for day in days[:10]] + [row(days[10], 10_000.0)]
+    rows = [row(day) for day in days[:10]] + [row(days[10], 6_400.0)]
     waiting = first_ingest(answer(rows), through=days[10])
     assert waiting.coverage["status"].item() == "stale"
     assert waiting.quarantine["reason"].to_list() == ["suspicious_print"]
-    stays = [*rows, row(days[11], 10_100.0)]
+    stays = [*rows, row(days[11], 6_500.0)]
     confirmed = ingest(answer(stays), waiting.bars, waiting.quarantine, now=NOW, through=THROUGH)
     assert confirmed.coverage["status"].item() == "complete"
     reverts = [*rows, row(days[11], 101.0)]
@@ -155,7 +156,7 @@ def test_yahoo_restates_a_split_and_a_dividend(tmp_path: Path) -> None:
             splits=splits,
             dividends={dt.date(2024, 3, 15): 1.0},
         )
-        source = YahooSource(server.url, tmp_path, now=lambda: server.now)
+        source = YahooSource(server.url, tmp_path, now=lambda: server.now, pace=Pace(tmp_path, 1000))
         held = ingest(
             source.fetch("AAA", start, dt.date(2024, 3, 14)),
             NO_BARS, NO_QUARANTINE, now=server.now, through=dt.date(2024, 3, 14),

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from alpha_pipeline import sessions
 from alpha_pipeline.ingestion.quality import QUARANTINE_SCHEMA, judge, quarantined
 from alpha_pipeline.sources.base import Answer
 
@@ -34,7 +35,7 @@ def closes(factor_by_place: dict[int, float], n: int) -> list[float]:
         ("after_through", {"session": dt.date(2024, 1, 19)}),
         ("price_missing", {"close": None}),
         ("price_missing", {"adj_close": NAN}),
-        ("price_missing", {"open": None, "high": None, "low": None, "close": None, "adj_close": None}),
+        ("price_missing", {"open": None, "high": None, "low": None, "close": None, "adj_close": None, "volume": 5.0}),
         ("price_infinite", {"high": math.inf}),
         ("price_not_positive", {"low": 0.0}),
         ("price_not_positive", {"adj_close": -1.0}),
@@ -106,12 +107,54 @@ def test_at_an_end_only_the_impossible_is_refused(days: Days, row: Row, answer: 
         assert judged.refused["session"].to_list() == refused
 
 
-@pytest.mark.parametrize("factor", [0.17, 1.66, 0.01, 100.0])  # -83 % was true once
+@pytest.mark.parametrize("factor", [0.17, 0.59, 1.52, 1.66])  # SVXY's -83 %, DXCM's -41 %, AMD's +52 %, UVXY's +66 %
 @pytest.mark.parametrize("place", [4, 10])
 def test_a_move_that_stays_is_accepted(days: Days, row: Row, answer: MakeAnswer, factor: float, place: int) -> None:
     prices = closes(dict.fromkeys(range(place, len(days)), factor), len(days))
     rows = [row(day, price) for day, price in zip(days, prices, strict=True)]
     assert judge(answer(rows), THROUGH).refused.is_empty()
+
+
+def moved(days: Days, row: Row, factor: float, place: int) -> list[dict[str, Any]]:
+    prices = closes(dict.fromkeys(range(place, len(days)), factor), len(days))
+    return [row(day, price) for day, price in zip(days, prices, strict=True)]
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.1, 2.0, 15.0])
+@pytest.mark.parametrize("place", [4, 11])
+def test_a_recent_move_by_a_split_ratio_that_no_action_explains_is_refused(
+    days: Days, row: Row, answer: MakeAnswer, factor: float, place: int
+) -> None:
+    judged = judge(answer(moved(days, row, factor, place)), THROUGH)
+    assert judged.refused["session"].to_list() == list(days[place:])
+    assert judged.refused["reason"].unique().to_list() == ["unexplained_move"]
+    # An index is not split, and what has lasted for ten sessions is true.
+    assert judge(answer(moved(days, row, factor, place), ticker="^VIX"), THROUGH).refused.is_empty()
+
+
+def test_a_move_that_lasted_ten_sessions_is_true(row: Row, answer: MakeAnswer) -> None:
+    days = sessions.between(dt.date(2024, 1, 2), dt.date(2024, 1, 23))
+    for place in (4, 5):
+        judged = judge(answer(moved(days, row, 0.5, place)), days[-1])
+        assert judged.refused.is_empty() == (len(days) - place > 10)
+
+
+@pytest.mark.parametrize(("split", "factor"), [(4.0, 0.25), (4.0, 4.0), (1.5, 1 / 1.5), (0.1, 10.0)])
+def test_a_split_that_still_shows_in_the_prices_is_refused(
+    days: Days, row: Row, answer: MakeAnswer, split: float, factor: float
+) -> None:
+    """Prices are split-adjusted: a split carried through twice, or not at all, leaves its ratio in them."""
+    actions = [(days[8], "split", split)]
+    assert judge(answer(moved(days, row, factor, 8), actions), THROUGH).refused["session"].to_list() == list(days[8:])
+    assert judge(answer(moved(days, row, 1.0, 8), actions), THROUGH).refused.is_empty()
+
+
+def test_a_row_without_any_value_is_an_absence(days: Days, row: Row, answer: MakeAnswer) -> None:
+    nothing = {"open": None, "high": None, "low": None, "close": NAN, "adj_close": None}
+    for volume in (0.0, None):
+        judged = judge(answer([row(days[0]), row(days[1]) | nothing | {"volume": volume}, row(days[2])]), THROUGH)
+        assert judged.accepted["session"].to_list() == [days[0], days[2]]
+        assert judged.refused.is_empty()
 
 
 def test_two_rows_cannot_accuse_each_other(days: Days, row: Row, answer: MakeAnswer) -> None:

@@ -107,6 +107,22 @@ def test_a_split_across_the_seam_asks_for_the_whole_history() -> None:
     assert not compared(bars(days=DAYS[:9]), fresh).needs_full_history
 
 
+def test_a_held_bar_that_the_answer_lacks_moves_to_the_new_basis() -> None:
+    """Left on the old one it would make two false returns, of -90 % and +900 %."""
+    before = ~on(*DAYS[10:])
+    fresh = scaled(scaled(bars(NOW), 0.1, before, *PRICES, "adj_close"), 10, before, "volume")
+    result = compared(bars(), fresh.filter(~on(DAYS[6])))
+    assert result.bars.drop("fetched_at").equals(fresh.drop("fetched_at"))
+    assert result.revisions["session"].to_list() == list(DAYS[:10])
+    assert result.revisions["cause"].unique().to_list() == ["split"]
+    paid = scaled(bars(NOW), 0.995, before, "adj_close")
+    assert compared(bars(), paid.filter(~on(DAYS[6]))).bars["adj_close"].equals(paid["adj_close"])
+    # Between a bar that moved and one that did not, either basis may be the true one.
+    unsure = compared(bars(), fresh.filter(~on(DAYS[10])))
+    assert unsure.bars["session"].to_list() == [day for day in DAYS if day != DAYS[10]]
+    assert unsure.revisions.filter(on(DAYS[10]))["close"].to_list() == [111.0]
+
+
 def test_a_dividend_moves_adjusted_closes_only() -> None:
     fresh = scaled(bars(NOW), 0.995, ~on(*DAYS[8:]), "adj_close")
     result = compared(bars(), fresh)

@@ -20,6 +20,7 @@ from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.warehouse.tickers import add
 from alpha_pipeline_tests.pipeline_world import FrameSource, after_close
 
 FIRST, LAST = dt.date(2015, 10, 1), dt.date(2016, 3, 31)
@@ -171,7 +172,12 @@ def test_a_failure_is_noted_without_touching_the_bars(warehouse: Warehouse, bars
     assert warehouse.read(raw.COVERAGE, ["QQQ"])["status"].item() == "complete"
 
 
-def test_a_failure_of_a_ticker_without_bars_is_noted_too(warehouse: Warehouse) -> None:
+def test_a_failure_of_a_followed_ticker_without_bars_is_noted_and_of_a_mistyped_one_leaves_no_trace(
+    warehouse: Warehouse,
+) -> None:
+    record_failure(warehouse, "PLTRR", "unknown")
+    assert warehouse.units(raw.COVERAGE) == []
+    add(warehouse, ["PLTR"])
     record_failure(warehouse, "PLTR", "unknown")
     row = warehouse.read(raw.COVERAGE, ["PLTR"]).row(0, named=True)
     assert (row["status"], row["n_sessions"], row["last_session"]) == ("failed", 0, None)

@@ -1,6 +1,8 @@
+import datetime as dt
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from alpha_pipeline.warehouse import views
@@ -50,3 +52,27 @@ def test_deleting_the_database_loses_nothing(warehouse: Warehouse) -> None:
 def test_wrong_sql_says_what_is_wrong(warehouse: Warehouse, wrong: str) -> None:
     with pytest.raises(views.SqlError, match=r"SQL: .*(nowhere|selec)"):
         views.query(warehouse, TABLES, wrong)
+
+
+def test_bars_as_they_were_known_at_a_past_moment(warehouse: Warehouse) -> None:
+    monday, tuesday, wednesday = (dt.datetime(2024, 3, day, 21, tzinfo=dt.UTC) for day in (4, 5, 6))
+    rows = bars().head(2)
+    first, second = rows["session"]
+    early = rows.with_columns(fetched_at=pl.lit(monday), is_final=pl.col("session") == first)
+    late = rows.with_columns(pl.col("close") * 1.001, fetched_at=pl.lit(tuesday), is_final=pl.lit(value=True))
+    # On Tuesday the first bar was corrected and the second finalised; on Wednesday the first was withdrawn.
+    replaced = early.with_columns(superseded_at=pl.lit(tuesday), cause=pl.Series(["correction", "finalised"])).drop(
+        "is_final"
+    )
+    withdrawn = late.filter(session=first).with_columns(superseded_at=pl.lit(wednesday), cause=pl.lit("correction"))
+    warehouse.write(raw.BARS, "QQQ", late.filter(session=second))
+    warehouse.write(raw.REVISIONS, "QQQ", pl.concat([replaced, withdrawn.drop("is_final")]))
+
+    def known(moment: dt.datetime | str) -> pl.DataFrame:
+        return views.query(warehouse, (raw.BARS, raw.REVISIONS), f"from raw.bars_as_of('{moment}')")
+
+    assert known(monday - dt.timedelta(seconds=1)).is_empty()
+    assert known(monday).equals(raw.BARS.conform(early))
+    assert known("2024-03-05 20:59:59").equals(raw.BARS.conform(early))  # without a zone it is UTC
+    assert known(tuesday).equals(raw.BARS.conform(late))
+    assert known(wednesday)["session"].to_list() == [second]
