@@ -15,7 +15,7 @@ from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
-from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline.warehouse.tables.raw import ACTIONS, BARS
 
 # Raise a version when the arithmetic changes, so that held rows are built anew.
 TECHNICAL_VERSION = "1"
@@ -70,7 +70,7 @@ def build_targets(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
 
 
 def _inputs(warehouse: Warehouse, version: str, tickers: Sequence[str]) -> str:
-    prints = [warehouse.fingerprint(BARS, ticker) for ticker in tickers]
+    prints = [warehouse.fingerprint(table, ticker) for ticker in tickers for table in (BARS, ACTIONS)]
     return hashlib.blake2b("|".join([version, *prints]).encode(), digest_size=16).hexdigest()
 
 
