@@ -10,6 +10,7 @@ TABLES: tuple[Table, ...] = (
     raw.REVISIONS,
     raw.QUARANTINE,
     raw.COVERAGE,
+    raw.SECOND_OPINION,
     TECHNICAL,
     PRICE_ACTION,
     MARKET_CONTEXT,

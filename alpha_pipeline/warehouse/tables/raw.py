@@ -111,6 +111,27 @@ class Coverage(pa.DataFrameModel):
         unique = ["ticker"]
 
 
+class SecondOpinion(pa.DataFrameModel):
+    """One row per (ticker, session): what a second source says about a ticker whose bars come from another.
+
+    Published after that session's close; of ^VIX alone, by CBOE. Compared with `raw.bars`, used only where they
+    miss a session.
+    """
+
+    ticker: str
+    session: pl.Date = pa.Field(description="XNYS session")
+    open: float = pa.Field(gt=0)
+    high: float = pa.Field(gt=0)
+    low: float = pa.Field(gt=0)
+    close: float = pa.Field(gt=0)
+    source: str
+    fetched_at: UtcTime
+
+    class Config:
+        strict = True
+        unique = ["ticker", "session"]
+
+
 BARS = table("raw.bars", Bars, key=("ticker", "session"), unit="ticker", volatile=("fetched_at",))
 ACTIONS = table("raw.actions", Actions, key=("ticker", "session", "kind"), unit="ticker")
 REVISIONS = table("raw.revisions", Revisions, key=("ticker", "session", "superseded_at"), unit="ticker")
@@ -118,3 +139,6 @@ QUARANTINE = table(
     "raw.quarantine", Quarantine, key=("ticker", "session", "reason"), unit="ticker", volatile=("fetched_at",)
 )
 COVERAGE = table("raw.coverage", Coverage, key=("ticker",), unit="ticker")
+SECOND_OPINION = table(
+    "raw.second_opinion", SecondOpinion, key=("ticker", "session"), unit="ticker", volatile=("fetched_at",)
+)

@@ -1,0 +1,70 @@
+"""Ask CBOE about ^VIX: keep what it says, and fill the sessions that the source of the bars has not given."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+from alpha_pipeline.ingestion import quality
+from alpha_pipeline.ingestion.coverage import cover
+from alpha_pipeline.ingestion.second_opinion import closes, disagreements, fill_missing
+from alpha_pipeline.sources.cboe import CboeVix
+from alpha_pipeline.steps.ingest import FIRST_BAR
+from alpha_pipeline.universe import VIX
+from alpha_pipeline.warehouse.store import Warehouse, span
+from alpha_pipeline.warehouse.tables import raw
+
+
+@dataclass(frozen=True)
+class ConsultReport:
+    """What the second opinion came to.
+
+    Attributes:
+        n_compared: sessions that both sources hold.
+        disagreements: session, close, opinion_close, difference, where the closes differ.
+        filled: sessions that were missing and are held now, from the second source.
+    """
+
+    n_compared: int
+    disagreements: pl.DataFrame
+    filled: tuple[dt.date, ...]
+
+
+def consult(warehouse: Warehouse, opinion: CboeVix, *, through: dt.date, now: dt.datetime) -> ConsultReport:
+    """Store the second opinion of ^VIX, and fill the gaps of its bars from it.
+
+    Rows that cannot be trusted go to `raw.quarantine`. Where no bar of ^VIX is held, nothing is filled.
+
+    Args:
+        warehouse: which warehouse.
+        opinion: whom to ask.
+        through: the last session wanted.
+        now: the clock's time.
+
+    Raises:
+        SourceError: the opinion cannot be had. Nothing was written.
+    """
+    held = warehouse.read(raw.BARS, [VIX])
+    first, _ = span(held) or (FIRST_BAR, through)
+    answer = opinion.fetch(min(first, FIRST_BAR), through)
+    judged = quality.judge(answer, through)
+    said = judged.accepted.filter("is_final").with_columns(source=pl.lit(answer.source), fetched_at=pl.lit(now))
+    _store(warehouse, said)
+    refused = quality.quarantined(warehouse.read(raw.QUARANTINE, [VIX]), judged.refused, answer.source, now)
+    warehouse.write(raw.QUARANTINE, VIX, refused)
+    filled = fill_missing(held, said, through)
+    if filled.height:
+        warehouse.upsert(raw.BARS, VIX, filled)
+        warehouse.write(raw.COVERAGE, VIX, cover(VIX, warehouse.read(raw.BARS, [VIX]), through))
+    return ConsultReport(
+        n_compared=closes(held, said).height,
+        disagreements=disagreements(held, said),
+        filled=tuple(filled.get_column("session")),
+    )
+
+
+def _store(warehouse: Warehouse, said: pl.DataFrame) -> None:
+    """Keep what is new; a row that says the same keeps the time at which it was first fetched."""
+    values = [name for name in raw.SECOND_OPINION.columns if name != "fetched_at"]
+    new = said.join(warehouse.read(raw.SECOND_OPINION, [VIX]), on=values, how="anti")
+    warehouse.upsert(raw.SECOND_OPINION, VIX, new)
