@@ -82,8 +82,13 @@ def run(
     chosen = _experiments(experiments)
     asked = _tickers(tickers, settings)
     _require_source(settings)
-    with _runner(settings) as runner:
-        runner.day(asked, chosen)
+    _require_alert_services(settings)
+    try:
+        with _runner(settings) as runner:
+            runner.day(asked, chosen)
+    except AlphaError as error:
+        _alert(settings, error)
+        raise
     _publish_views(settings)
     problems = tuple(runner.problems)
     _print_card(settings, problems)
@@ -92,6 +97,7 @@ def run(
         f"[dim]Warehouse {settings.warehouse} · `alpha ui` or `make ui` opens the graph · `alpha sql` queries it[/]",
         soft_wrap=True,
     )
+    _alert(settings)
 
 
 @app.command()
@@ -159,6 +165,24 @@ def doctor(source: SourceOption = None, path: PathOption = None, warehouse: Ware
 
 
 @app.command()
+def alerts(
+    test: Annotated[bool, typer.Option("--test", help="Send a test alert to each; exit code 1 if one fails.")] = False,
+) -> None:
+    """Where alerts go: the log, and the services of ALPHA_ALERTS by scheme and host."""
+    from alpha_pipeline.alerts import Alert, check, send
+
+    urls = _settings().alerts
+    places = ", ".join(["the log", *check(urls)])
+    console.print(f"Alerts go to {places}.", highlight=False, markup=False, soft_wrap=True)
+    if not test:
+        return
+    failed = send(Alert("test", "alpha_pipeline: test", "A test of where alerts go.", "test"), urls)
+    if failed:
+        raise AlphaError(f"Not delivered to {', '.join(failed)}. Look at ALPHA_ALERTS and at that service.")
+    console.print("The test alert was taken by all of them.")
+
+
+@app.command()
 def ui(
     source: SourceOption = None,
     path: PathOption = None,
@@ -221,7 +245,7 @@ def add_tickers(
     _sync_partitions(settings)
     known = [ticker for ticker in asked if ticker not in new]
     if new:
-        console.print(f"Added {', '.join(new)}. `alpha run` brings them to forecasts.")
+        console.print(f"Added {', '.join(new)}. An open `alpha ui`, or the next `alpha run`, brings them to forecasts.")
     if known:
         console.print(f"Already followed: {', '.join(known)}.")
 
@@ -379,6 +403,24 @@ def _runner(settings: Settings) -> "Iterator[Runner]":
         runner = Runner(settings)
         observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
         yield runner
+
+
+def _require_alert_services(settings: Settings) -> None:
+    """Refuse a malformed ALPHA_ALERTS before the day begins."""
+    from alpha_pipeline.alerts import check
+
+    check(settings.alerts)
+
+
+def _alert(settings: Settings, error: AlphaError | None = None) -> None:
+    """Tell what a person should hear of; a dead service fails nothing."""
+    from alpha_pipeline.steps.alerts import Failure, due_alerts, notify
+    from alpha_pipeline.steps.ingest import last_wanted
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    held = Warehouse(settings.warehouse)
+    failures = [Failure("alpha run", f"alpha run {settings.now():%Y-%m-%dT%H:%M:%SZ}", str(error))] if error else []
+    notify(held, due_alerts(held, last_wanted(settings), failures), settings.alerts)
 
 
 def _publish_views(settings: Settings) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.alerts import check
 from alpha_pipeline.catalogue import TABLES
-from alpha_pipeline.errors import ExperimentError
+from alpha_pipeline.errors import ExperimentError, SettingError
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.universe import CORE
@@ -38,7 +39,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at the machine, the settings and the warehouse."""
     warehouse = Warehouse(settings.warehouse)
-    return [_machine(), _disk(settings), _experiments(), *_warehouse(settings, warehouse)]
+    return [_machine(), _disk(settings), _experiments(), _alerts(settings), *_warehouse(settings, warehouse)]
 
 
 def _machine() -> Finding:
@@ -59,6 +60,14 @@ def _experiments() -> Finding:
         return Finding("experiments", True, ", ".join(load_experiments()))
     except ExperimentError as error:
         return Finding("experiments", False, str(error))
+
+
+def _alerts(settings: Settings) -> Finding:
+    try:
+        services = check(settings.alerts)
+    except SettingError as error:
+        return Finding("alerts", False, str(error))
+    return Finding("alerts", True, ", ".join(services) or "to the log alone; ALPHA_ALERTS names services")
 
 
 def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:

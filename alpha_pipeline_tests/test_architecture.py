@@ -10,7 +10,7 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 # A room may import itself and the rooms before it. Modules on one line stand on the same floor.
 FLOORS = [
     ["errors"],
-    ["universe", "settings", "sessions"],
+    ["universe", "settings", "sessions", "alerts"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],
@@ -36,6 +36,7 @@ OWNERS = {
     "exchange_calendars": {"sessions"},
     "plotly": {"reports"},
     "typer": {"cli"},
+    "apprise": {"alerts"},
 }
 
 

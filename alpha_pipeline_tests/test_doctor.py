@@ -51,3 +51,18 @@ def test_too_little_room_is_a_finding(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not finding.is_ok
     assert f"GB free at {tmp_path}: free some" in finding.detail
     assert not (tmp_path / "not").exists()
+
+
+@pytest.mark.parametrize(
+    ("urls", "is_ok", "detail"),
+    [
+        ("", True, "to the log alone"),
+        ("json://127.0.0.1:9/hook", True, "json://127.0.0.1:9"),
+        ("jason://x", False, "jason://…"),
+    ],
+)
+def test_where_alerts_go_is_a_finding(tmp_path: Path, urls: str, is_ok: bool, detail: str) -> None:
+    settings = load_settings({"ALPHA_WAREHOUSE": str(tmp_path / "fresh")}, {"ALPHA_ALERTS": urls})
+    finding = next(f for f in examine(settings) if f.what == "alerts")
+    assert finding.is_ok == is_ok
+    assert detail in finding.detail

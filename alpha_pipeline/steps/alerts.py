@@ -1,0 +1,167 @@
+"""Which alerts a warehouse calls for, and sending each of them once."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.alerts import Alert, check, send
+from alpha_pipeline.steps.ingest import behind
+from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.signals import VIX_REGIME
+
+KEY = "alerts/sent.json"
+KEPT = 500
+LONGEST_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed.
+
+    Attributes:
+        job: the job's name.
+        run_id: the run's id in Dagster, or another name that no second run has.
+        error: what it said.
+    """
+
+    job: str
+    run_id: str
+    error: str
+
+
+@dataclass(frozen=True)
+class _Owed:
+    """An alert and the services that have still to take it."""
+
+    alert: Alert
+    services: tuple[str, ...]
+    is_new: bool = False
+
+
+def due_alerts(warehouse: Warehouse, through: dt.date, failures: Sequence[Failure] = ()) -> list[Alert]:
+    """Everything a person should hear of now, sent or not.
+
+    Args:
+        warehouse: where the bars and signals are.
+        through: the session that should be the newest one.
+        failures: the runs that failed.
+    """
+    return [*failure_alerts(warehouse, failures), *session_alerts(warehouse, through)]
+
+
+def session_alerts(warehouse: Warehouse, through: dt.date) -> list[Alert]:
+    """Stale data and `exit_longs` of a session."""
+    return [alert for alert in (_stale(warehouse, through), _exit(warehouse, through)) if alert is not None]
+
+
+def failure_alerts(warehouse: Warehouse, failures: Sequence[Failure]) -> list[Alert]:
+    """One alert for each failed run, its error in one line."""
+    return [
+        Alert(
+            key=f"failure {failure.run_id}",
+            title=_title(warehouse, f"{failure.job} failed"),
+            body=f"Run {failure.run_id}: {_in_a_line(failure.error)}",
+            kind="failure",
+        )
+        for failure in failures
+    ]
+
+
+def notify(warehouse: Warehouse, alerts: Sequence[Alert], urls: Sequence[str]) -> list[str]:
+    """Send each alert once, and those that a dead service still owes.
+
+    What was sent is kept in the object ``alerts/sent.json``. A service that fails is not asked again this time; the
+    next call tries it again. A process killed between the sending and the keeping sends once more, never less.
+
+    Args:
+        warehouse: remembers what was sent.
+        alerts: the alerts that are due; those sent before are left out.
+        urls: Apprise URLs; with none of them an alert counts as sent once it is logged.
+
+    Returns:
+        The names of the services that failed.
+
+    Raises:
+        SettingError: a URL that Apprise cannot read. Nothing was sent.
+    """
+    names = check(urls)
+    failed: list[str] = []
+
+    # Sending happens under the object's lock, so that two processes never send the same alert.
+    def deliver(held: bytes | None) -> bytes | None:
+        sent, waiting = _parse(held)
+        fresh = {alert.key: _Owed(alert, tuple(names), is_new=True) for alert in alerts if alert.key not in sent}
+        left = []
+        for owed in [*waiting, *fresh.values()]:
+            services = [name for name in owed.services if name in names]
+            asked = [name for name in services if name not in failed]
+            if asked or owed.is_new:
+                failed.extend(send(owed.alert, urls, only=asked))
+            if still := tuple(name for name in services if name in failed):
+                left.append(_Owed(owed.alert, still))
+        return _render([*sent, *fresh], left) if fresh or waiting else None
+
+    warehouse.objects.update(KEY, deliver)
+    return failed
+
+
+def _stale(warehouse: Warehouse, through: dt.date) -> Alert | None:
+    late = behind(warehouse, through)
+    if not late:
+        return None
+    listed = ", ".join(f"{ticker} {f'ends on {day}' if day else 'has no bars'}" for ticker, day in late.items())
+    return Alert(
+        key=f"stale {through} {','.join(late)}",
+        title=_title(warehouse, f"stale data, {len(late)} ticker(s) lack {through}"),
+        body=f"{listed}. The session {through} has closed; `alpha run` or the next refresh asks for it again.",
+        kind="stale",
+    )
+
+
+def _exit(warehouse: Warehouse, through: dt.date) -> Alert | None:
+    rows = warehouse.read(VIX_REGIME, warehouse.units(VIX_REGIME)[-1:]).tail(1)
+    if rows.filter(pl.col("exit_longs") & (pl.col("session") == through)).is_empty():
+        return None
+    row = rows.row(0, named=True)
+    return Alert(
+        key=f"exit_longs {through}",
+        title=_title(warehouse, f"exit_longs, session {through}"),
+        body=(
+            f"Leave every QQQ long: the QQQ weight is 0 from the open of {calendar.offset(through, 1)} on. "
+            f"Expected change of ^VIX {_percent(row['expected_change'], '+.1%')}, "
+            f"P(spike) {_percent(row['prob_spike'], '.1%')} (threshold {_percent(row['spike_threshold'], '.1%')})."
+        ),
+        kind="exit",
+    )
+
+
+def _title(warehouse: Warehouse, what: str) -> str:
+    """A title; what comes from a simulated market is marked."""
+    market = read_market(warehouse)
+    return f"{'SIMULATED ' if market is not None and market.is_simulated else ''}alpha_pipeline: {what}"
+
+
+def _percent(value: float | None, form: str) -> str:
+    return "unknown" if value is None else format(value, form).replace("%", " %")
+
+
+def _in_a_line(error: str) -> str:
+    line = " ".join(error.split()) or "no reason given"
+    return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"
+
+
+def _parse(data: bytes | None) -> tuple[list[str], list[_Owed]]:
+    """The keys sent, oldest first, and what is owed."""
+    held: dict[str, Any] = {"sent": [], "waiting": []} if data is None else json.loads(data)
+    return held["sent"], [_Owed(Alert(**one["alert"]), tuple(one["services"])) for one in held["waiting"]]
+
+
+def _render(sent: Sequence[str], waiting: Sequence[_Owed]) -> bytes:
+    owed = [{"alert": asdict(one.alert), "services": list(one.services)} for one in waiting[-KEPT:]]
+    return json.dumps({"sent": list(sent[-KEPT:]), "waiting": owed}, indent=2).encode()
