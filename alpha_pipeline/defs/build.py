@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from alpha_pipeline.defs import jobs, schedules
+from alpha_pipeline.defs import alerts, jobs, newcomers, schedules
 from alpha_pipeline.defs.assets import features, forecasts, raw, results, signals
 from alpha_pipeline.defs.checks import CHECKS
 from alpha_pipeline.defs.resources import AlphaResource
@@ -21,7 +21,7 @@ def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
         asset_checks=CHECKS,
         jobs=jobs.ALL,
         schedules=schedules.SCHEDULES,
-        sensors=schedules.SENSORS,
+        sensors=[*schedules.SENSORS, *newcomers.SENSORS, *alerts.SENSORS],
         resources={"alpha": AlphaResource(overrides=dict(overrides or {}))},
         executor=dg.in_process_executor,
     )

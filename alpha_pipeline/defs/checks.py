@@ -10,15 +10,18 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import TableError
-from alpha_pipeline.universe import CORE
-from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.ingestion.coverage import in_words, missing_sessions
+from alpha_pipeline.ingestion.second_opinion import TOLERANCE, closes, disagreements
+from alpha_pipeline.steps.ingest import behind
+from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
-from alpha_pipeline.warehouse.tables.raw import BARS, COVERAGE
+from alpha_pipeline.warehouse.tables.raw import BARS, SECOND_OPINION
 from alpha_pipeline.warehouse.tables.signals import QQQ_POSITION
-from alpha_pipeline.warehouse.tickers import added
+from alpha_pipeline.warehouse.tickers import followed
 
 LOOK_AHEADS_NAMED = 10
+DISAGREEMENTS_NAMED = 20
 _WARN = dg.AssetCheckSeverity.WARN
 
 
@@ -47,30 +50,61 @@ def _refusals(table: Table, rows: pl.DataFrame, unit: str) -> list[str]:
     return []
 
 
-@dg.asset_check(asset=BARS.asset_key, description="No followed ticker misses a session between its first and last.")
+@dg.asset_check(asset=BARS.asset_key, description="No followed ticker misses a session since its first.")
 def complete(alpha: AlphaResource) -> dg.AssetCheckResult:
-    """Names each ticker with gaps and the missing sessions."""
-    coverage = _of_interest(alpha.warehouse())
-    gaps = coverage.filter(pl.col("n_missing") > 0)
-    words = [f"{ticker}: {detail}" for ticker, detail in gaps.select("ticker", "detail").iter_rows()]
+    """Names each ticker with gaps and every missing session.
+
+    A session that no ticker holds is named apart and fails nothing: the exchange did not open, or the source has not
+    closed its day.
+    """
+    warehouse, through = alpha.warehouse(), alpha.through()
+    bars = warehouse.read(BARS, followed(warehouse), columns=["ticker", "session", "is_final"]).filter("is_final")
+    held = {str(ticker): set(rows["session"]) for (ticker,), rows in bars.group_by("ticker", maintain_order=True)}
+    nobodys = set(missing_sessions(set(bars["session"]), through))
+    gaps = {ticker: set(missing_sessions(days, through)) - nobodys for ticker, days in held.items()}
+    words = [f"{ticker}: {in_words(sorted(missing))}" for ticker, missing in gaps.items() if missing]
     return dg.AssetCheckResult(
-        passed=not words, metadata={"tickers": coverage.height, "missing": "; ".join(words) or "-"}
+        passed=not words,
+        metadata={
+            "tickers": len(held),
+            "missing": "; ".join(words) or "-",
+            "held_by_none": in_words(sorted(nobodys)) or "-",
+        },
     )
 
 
 @dg.asset_check(asset=BARS.asset_key, description="Every core or added ticker holds the last closed session.")
 def fresh(alpha: AlphaResource) -> dg.AssetCheckResult:
     """Names each ticker that is behind."""
-    warehouse = alpha.warehouse()
     through = alpha.through()
-    coverage = _of_interest(warehouse)
-    held = dict(coverage.select("ticker", "last_session").iter_rows())
-    wanted = [*CORE, *added(warehouse)]
-    behind = [f"{t}: {held.get(t) or 'no bars'}" for t in wanted if held.get(t) is None or held[t] < through]
+    late = behind(alpha.warehouse(), through)
+    words = [f"{ticker}: {last or 'no bars'}" for ticker, last in late.items()]
     return dg.AssetCheckResult(
-        passed=not behind,
+        passed=not words,
         severity=_WARN,
-        metadata={"last_closed_session": str(through), "behind": "; ".join(behind) or "-"},
+        metadata={"last_closed_session": str(through), "behind": "; ".join(words) or "-"},
+    )
+
+
+@dg.asset_check(asset=BARS.asset_key, description=f"The closes of {VIX} agree with CBOE's to {TOLERANCE:.1%}.")
+def vix_agrees(alpha: AlphaResource) -> dg.AssetCheckResult:
+    """Shows both closes of each session on which they disagree, the newest first."""
+    warehouse = alpha.warehouse()
+    opinion = warehouse.read(SECOND_OPINION, [VIX])
+    if opinion.is_empty():
+        return dg.AssetCheckResult(passed=True, severity=_WARN, metadata={"compared": "no second opinion"})
+    bars = warehouse.read(BARS, [VIX])
+    apart = disagreements(bars, opinion)
+    named = apart.reverse().head(DISAGREEMENTS_NAMED).iter_rows()
+    words = [f"{day}: {close:.2f}, CBOE {theirs:.2f} ({by:+.2%})" for day, close, theirs, by in named]
+    return dg.AssetCheckResult(
+        passed=apart.is_empty(),
+        severity=_WARN,
+        metadata={
+            "compared": closes(bars, opinion).height,
+            "disagreements": apart.height,
+            "newest": "; ".join(words) or "-",
+        },
     )
 
 
@@ -98,8 +132,4 @@ def decided(alpha: AlphaResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=_WARN, metadata={"reason": reason})
 
 
-def _of_interest(warehouse: Warehouse) -> pl.DataFrame:
-    return warehouse.read(COVERAGE).filter(pl.col("ticker").is_in([*warehouse.units(BARS), *CORE]))
-
-
-CHECKS = [*(_schema_check(table) for table in TABLES), complete, fresh, no_look_ahead, decided]
+CHECKS = [*(_schema_check(table) for table in TABLES), complete, fresh, vix_agrees, no_look_ahead, decided]

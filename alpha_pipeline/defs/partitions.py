@@ -4,14 +4,14 @@ Never ticker x session: tens of thousands of partitions freeze the web UI and sa
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.steps.signals import FIRST_SESSION
 from alpha_pipeline.warehouse.store import Warehouse
-from alpha_pipeline.warehouse.tickers import followed
+from alpha_pipeline.warehouse.tickers import followed, gone, leaving
 
 TICKERS = dg.DynamicPartitionsDefinition(name="tickers")
 
@@ -36,14 +36,17 @@ SESSIONS = dg.DailyPartitionsDefinition(
 def sync_tickers(instance: dg.DagsterInstance, warehouse: Warehouse) -> list[str]:
     """Bring the dynamic partitions in line with the tickers that the warehouse follows.
 
+    A partition that a person added in the web UI stays, until the sensor for new tickers has asked the source.
+
     Returns:
         The registered tickers, in the order that partition ranges follow.
     """
     name = str(TICKERS.name)
-    wanted = followed(warehouse)
-    for stale in set(instance.get_dynamic_partitions(name)) - set(wanted):
-        instance.delete_dynamic_partition(name, stale)
-    instance.add_dynamic_partitions(name, wanted)
+    stale = leaving(warehouse)
+    for ticker in stale:
+        instance.delete_dynamic_partition(name, ticker)
+    gone(warehouse, stale)
+    instance.add_dynamic_partitions(name, followed(warehouse))
     return list(instance.get_dynamic_partitions(name))
 
 
@@ -58,6 +61,14 @@ def blocks(registered: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, 
         found.append((found.pop()[0], key) if previous == i - 1 and found else (key, key))
         previous = i
     return found
+
+
+def of_range(registered: Sequence[str], tags: Mapping[str, str]) -> list[str]:
+    """The partition keys that a run's tags name: a range, one key, or none."""
+    first, last, only = (tags.get(name, "") for name in (*range_tags("", ""), "dagster/partition"))
+    if first in registered and last in registered:
+        return list(registered[registered.index(first) : registered.index(last) + 1])
+    return [only] if only in registered else []
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
+from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.assets.forecasts import experiments
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
@@ -20,7 +21,7 @@ from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import span
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tickers import added
+from alpha_pipeline.warehouse.tickers import added, followed
 
 # The step's own log goes to the instance; the console belongs to the progress bars.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -86,7 +87,7 @@ class Runner:
     def train(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
         """Features, targets, models and forecasts of the tickers that hold bars."""
         registered = sync_tickers(self.instance, self.warehouse)
-        held = set(self.warehouse.units(BARS)) & set(tickers if tickers is not None else registered)
+        held = set(self.warehouse.units(BARS)) & set(tickers if tickers is not None else followed(self.warehouse))
         for first, last in blocks(registered, [t for t in registered if t in held]):
             self._run(Stage("features and targets", jobs.PREPARE.name, range_tags(first, last)))
         extra = set(added(self.warehouse)) | set(tickers or ())
@@ -126,7 +127,8 @@ class Runner:
         """The followed tickers worth asking the source for: a holding that it does not list is no failure."""
         listed = self.alpha.source().tickers()
         needed = set(CORE) | set(added(self.warehouse))
-        return [t for t in registered if listed is None or t in listed or t in needed]
+        wanted = set(followed(self.warehouse))
+        return [t for t in registered if t in wanted and (listed is None or t in listed or t in needed)]
 
     def _last_session(self) -> dt.date:
         held = span(self.warehouse.read(BARS, CORE, columns=["session"]))
@@ -151,17 +153,7 @@ class Runner:
         report(Progress(stage.title, 0, 0, "" if result.success else "failed", is_over=True))
         if result.success:
             return
-        messages = [_message(event) for event in result.all_events if event.is_step_failure]
+        messages = [failure_message(event) for event in result.all_events if event.is_step_failure]
         if not tolerant:
             raise AlphaError(f"{stage.title}: {'; '.join(messages) or 'failed'}")
         self.problems.extend(messages)
-
-
-def _message(event: dg.DagsterEvent) -> str:
-    data = event.step_failure_data
-    error = data.error
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return str(error.message).strip() if error is not None else "failed"

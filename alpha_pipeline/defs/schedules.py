@@ -1,24 +1,39 @@
 """When things run: after each XNYS close, and what follows what.
 
 A refresh of every followed ticker starts 45 minutes after the close (half days too). Whatever of it succeeded is
-forecast, then the session's signals are made, then the ledger and the scores.
+forecast, then the signals of every session that lacks them are made in order, then the ledger and the scores. In the
+morning of a session whatever the evening did not get is asked for again.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
-from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
+from alpha_pipeline.defs.chain import (
+    CHAIN_TAG,
+    NEWCOMERS_TAG,
+    SESSION_TAG,
+    by_blocks,
+    carried,
+    is_last_of_stage,
+    to_forecast,
+    with_bars,
+)
+from alpha_pipeline.defs.partitions import blocks, of_range, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.universe import CORE
-from alpha_pipeline.warehouse.store import Warehouse
-from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tickers import added
+from alpha_pipeline.steps.ingest import behind
+from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
+from alpha_pipeline.warehouse.tickers import followed
 
-SESSION_TAG = "alpha/session"
+if TYPE_CHECKING:  # Dagster has no public name for what `define_asset_job` returns
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
+
+Requests = Iterator[dg.RunRequest]
+Decide = Callable[[dg.RunStatusSensorContext, AlphaResource, dict[str, str]], Requests]
 
 
 # The close is at 16:00 or, on half days, at 13:00: a tick at each, and the one that does not fit skips.
@@ -28,7 +43,7 @@ SESSION_TAG = "alpha/session"
     execution_timezone="America/New_York",
     job=jobs.REFRESH_BARS,
 )
-def after_close(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> dg.RunRequest | dg.SkipReason:
+def after_close(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> list[dg.RunRequest] | dg.SkipReason:
     """Refresh every followed ticker once the session has closed."""
     tick = context.scheduled_execution_time
     today = tick.date()
@@ -37,110 +52,107 @@ def after_close(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> 
     due = calendar.close_time(today) + calendar.CLOSE_BUFFER
     if abs(due - tick.astimezone(dt.UTC)) > dt.timedelta(minutes=30):
         return dg.SkipReason(f"The session of {today} closes at another time of day.")
-    registered = sync_tickers(context.instance, alpha.warehouse())
-    return dg.RunRequest(
-        run_key=f"refresh {today}",
-        tags={**range_tags(registered[0], registered[-1]), SESSION_TAG: today.isoformat()},
-    )
+    # After a pause Dagster makes up for the last ticks; one refresh brings every session since.
+    last = calendar.last_closed(alpha.settings().now())
+    if last > today:
+        return dg.SkipReason(f"The refresh of {last} brings the session of {today} too.")
+    return _refresh(context.instance, alpha, today, f"refresh {today}")
+
+
+@dg.schedule(
+    name="before_open", cron_schedule="0 8 * * 1-5", execution_timezone="America/New_York", job=jobs.REFRESH_BARS
+)
+def before_open(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask again for what the evening did not get, while a forecast is still in time for the open."""
+    today = context.scheduled_execution_time.date()
+    if not calendar.is_session(today):
+        return dg.SkipReason(f"{today} is no XNYS session.")
+    last = calendar.offset(today, -1)
+    if not behind(alpha.warehouse(), last):
+        return dg.SkipReason(f"Every core or added ticker holds {last}.")
+    return _refresh(context.instance, alpha, last, f"refresh again {last}")
 
 
 @dg.schedule(name="weekly_training", cron_schedule="0 6 * * 6", execution_timezone="America/New_York", job=jobs.TRAIN)
-def weekly_training(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
+def weekly_training(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> Requests:
     """Train what is missing; a fold that exists is found done."""
-    for first, last in forecast_blocks(context.instance, alpha.warehouse()):
+    for first, last in blocks(*to_forecast(context.instance, alpha.warehouse())):
         yield dg.RunRequest(
             run_key=f"train {context.scheduled_execution_time.date()} {first}", tags=range_tags(first, last)
         )
 
 
-def _learn_requests(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
-    session = context.dagster_run.tags.get(SESSION_TAG)
-    if session is None:
+def _refresh(instance: dg.DagsterInstance, alpha: AlphaResource, session: dt.date, name: str) -> list[dg.RunRequest]:
+    """Runs that refresh every followed ticker for a session: one, unless a stranger stands among their partitions."""
+    warehouse = alpha.warehouse()
+    spans = blocks(sync_tickers(instance, warehouse), followed(warehouse))
+    return [
+        dg.RunRequest(
+            run_key=name if len(spans) == 1 else f"{name} {first}",
+            tags={**range_tags(first, last), SESSION_TAG: session.isoformat()},
+        )
+        for first, last in spans
+    ]
+
+
+def _learn(context: dg.RunStatusSensorContext, alpha: AlphaResource, tags: dict[str, str]) -> Requests:
+    """Features and models: of the day's tickers, or of the new ones, that have bars."""
+    find = with_bars if NEWCOMERS_TAG in tags else to_forecast
+    yield from by_blocks("learn", tags, *find(context.instance, alpha.warehouse(), context.dagster_run.tags))
+
+
+def _predict(context: dg.RunStatusSensorContext, alpha: AlphaResource, tags: dict[str, str]) -> Requests:
+    """Forecasts of the same tickers; a job of its own, so that a model that was not due stops no forecast of others."""
+    registered = sync_tickers(context.instance, alpha.warehouse())
+    yield from by_blocks("predict", tags, registered, of_range(registered, context.dagster_run.tags))
+
+
+def _signals(context: dg.RunStatusSensorContext, alpha: AlphaResource, tags: dict[str, str]) -> Requests:
+    """The signals of every session that lacks them up to the scheduled one, in order and in one run."""
+    if SESSION_TAG not in tags or not is_last_of_stage(
+        context.instance, tags[CHAIN_TAG], jobs.PREDICT.name, jobs.LEARN.name
+    ):
         return
-    for first, last in forecast_blocks(context.instance, alpha.warehouse()):
-        yield dg.RunRequest(
-            run_key=f"learn {context.dagster_run.run_id} {first}",
-            tags={**range_tags(first, last), SESSION_TAG: session},
-        )
+    session = dt.date.fromisoformat(tags[SESSION_TAG])
+    stale = stale_sessions(alpha.warehouse(), calendar.between(FIRST_SESSION, session))
+    which = range_tags(stale[0], stale[-1]) if stale else range_tags(str(session), str(session))
+    yield dg.RunRequest(run_key=f"signals {tags[CHAIN_TAG]}", tags={**which, **tags})
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[jobs.REFRESH_BARS],
-    request_job=jobs.LEARN,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def learn_after_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
-    """Features and models, once the bars of a scheduled session are in."""
-    yield from _learn_requests(context, alpha)
+def _results(_context: dg.RunStatusSensorContext, _alpha: AlphaResource, tags: dict[str, str]) -> Requests:
+    """The ledger, the scores and the checks, once the session's position is known."""
+    yield dg.RunRequest(run_key=f"results {tags[CHAIN_TAG]}", tags=tags)
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.FAILURE,
-    monitored_jobs=[jobs.REFRESH_BARS],
-    request_job=jobs.LEARN,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def learn_after_partial_refresh(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Iterator[dg.RunRequest]:
-    """Go on with what succeeded: one bad ticker never stops the others."""
-    yield from _learn_requests(context, alpha)
+def _follow(name: str, stage: "Job", then: "Job", decide: Decide, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+    """A sensor that requests the stage after one that ended."""
+
+    @dg.run_status_sensor(
+        name=name,
+        run_status=status,
+        monitored_jobs=[stage],
+        request_job=then,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=decide.__doc__,
+    )
+    def follow(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> Requests:
+        tags = carried(context)
+        if tags is not None:
+            yield from decide(context, alpha, tags)
+
+    return follow
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[jobs.LEARN],
-    request_job=jobs.PREDICT,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def forecast_after_learning(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
-    """Forecast the same tickers. A job of its own: a model that was not due must not stop the forecasts of others."""
-    tags = context.dagster_run.tags
-    if SESSION_TAG in tags:
-        carried = {name: tags[name] for name in (*range_tags("", ""), SESSION_TAG)}
-        yield dg.RunRequest(run_key=f"forecast {context.dagster_run.run_id}", tags=carried)
+_DONE, _FAILED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[jobs.PREDICT],
-    request_job=jobs.SIGNALS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def signals_after_forecast(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
-    """The signals of the scheduled session."""
-    session = context.dagster_run.tags.get(SESSION_TAG)
-    if session is not None:
-        yield dg.RunRequest(
-            run_key=f"signals {context.dagster_run.run_id}",
-            partition_key=session,
-            tags={SESSION_TAG: session},
-        )
-
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[jobs.SIGNALS],
-    request_job=jobs.RESULTS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def results_after_signals(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
-    """The ledger and the scores, once the session's position is known."""
-    if SESSION_TAG in context.dagster_run.tags:
-        yield dg.RunRequest(run_key=f"results {context.dagster_run.run_id}")
-
-
-def forecast_blocks(instance: dg.DagsterInstance, warehouse: Warehouse) -> list[tuple[str, str]]:
-    """The partition ranges of the tickers to forecast: the core ones and those a person added, that have bars."""
-    registered = sync_tickers(instance, warehouse)
-    wanted = set(CORE) | set(added(warehouse))
-    return blocks(registered, [ticker for ticker in warehouse.units(BARS) if ticker in wanted])
-
-
-SCHEDULES = [after_close, weekly_training]
+SCHEDULES = [after_close, before_open, weekly_training]
 SENSORS = [
-    learn_after_refresh,
-    learn_after_partial_refresh,
-    forecast_after_learning,
-    signals_after_forecast,
-    results_after_signals,
+    _follow("learn_after_refresh", jobs.REFRESH_BARS, jobs.LEARN, _learn, _DONE),
+    _follow("learn_after_failed_refresh", jobs.REFRESH_BARS, jobs.LEARN, _learn, _FAILED),
+    _follow("forecast_after_learning", jobs.LEARN, jobs.PREDICT, _predict, _DONE),
+    _follow("forecast_after_failed_learning", jobs.LEARN, jobs.PREDICT, _predict, _FAILED),
+    _follow("signals_after_forecast", jobs.PREDICT, jobs.SIGNALS, _signals, _DONE),
+    _follow("signals_after_failed_forecast", jobs.PREDICT, jobs.SIGNALS, _signals, _FAILED),
+    _follow("results_after_signals", jobs.SIGNALS, jobs.RESULTS, _results, _DONE),
+    _follow("results_after_failed_signals", jobs.SIGNALS, jobs.RESULTS, _results, _FAILED),
 ]

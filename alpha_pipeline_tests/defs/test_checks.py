@@ -7,11 +7,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from alpha_pipeline.sources.registry import make_source
+from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.signals import SECTOR_MODEL
+from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
-from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline_tests.defs.world import LAST, World, forecasts, fresh_defs, make_world, plant
+from alpha_pipeline.warehouse.tables.raw import BARS, SECOND_OPINION
+from alpha_pipeline_tests.defs.world import FIRST, LAST, NOW, World, forecasts, fresh_defs, make_world, plant
 
 
 def evaluate(instance: dg.DagsterInstance, world: World, asset: list[str], name: str) -> dg.AssetCheckEvaluation:
@@ -38,20 +41,32 @@ def metadata(evaluation: dg.AssetCheckEvaluation) -> dict[str, object]:
 GAP = dt.date(2016, 6, 15)
 
 
-def test_complete_names_the_ticker_and_the_session(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    world = make_world(tmp_path, ["QQQ", "SPY"], without=[GAP])
+def test_complete_names_the_ticker_and_every_missing_session(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    world = make_world(tmp_path, ["QQQ", "SPY"])
+    lacks = pl.col("session").is_between(GAP, dt.date(2016, 6, 20)) | (pl.col("session") == LAST)
+    file = tmp_path / "bars.parquet"
+    pl.read_parquet(file).filter(~((pl.col("ticker") == "SPY") & lacks)).write_parquet(file)
     world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"])
     found = evaluate(instance, world, ["raw", "bars"], "complete")
     assert not found.passed
     assert found.severity is dg.AssetCheckSeverity.ERROR
-    assert metadata(found)["missing"] == "QQQ: missing 2016-06-15; SPY: missing 2016-06-15"
+    assert metadata(found)["missing"] == "SPY: missing 2016-06-15 to 2016-06-20 (4 sessions), 2016-11-25"
+
+
+def test_a_session_that_nobody_holds_is_named_and_fails_nothing(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """As on a day on which the exchange stayed shut without a calendar that knew."""
+    world = make_world(tmp_path, ["QQQ", "SPY"], without=[GAP])
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"])
+    found = evaluate(instance, world, ["raw", "bars"], "complete")
+    assert found.passed
+    assert metadata(found) == {"tickers": 2, "missing": "-", "held_by_none": "missing 2016-06-15"}
 
 
 def test_complete_passes_on_whole_bars(instance: dg.DagsterInstance, world: World) -> None:
     world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
     found = evaluate(instance, world, ["raw", "bars"], "complete")
     assert found.passed
-    assert metadata(found) == {"tickers": 3, "missing": "-"}
+    assert metadata(found) == {"tickers": 3, "missing": "-", "held_by_none": "-"}
 
 
 def test_fresh_names_who_is_behind(instance: dg.DagsterInstance, tmp_path: Path) -> None:
@@ -65,6 +80,34 @@ def test_fresh_names_who_is_behind(instance: dg.DagsterInstance, tmp_path: Path)
     assert said["last_closed_session"] == "2016-11-25"
     behind = str(said["behind"]).split("; ")
     assert {"QQQ: 2016-11-23", "SPY: 2016-11-23", "NVDA: no bars", "PLTR: no bars"} <= set(behind)
+
+
+def test_vix_agrees_shows_both_closes(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    world = make_world(tmp_path, [VIX])
+    source = make_source(world.settings)
+    ingest_ticker(world.warehouse, source, VIX, first=FIRST, through=LAST, now=NOW)
+    assert metadata(evaluate(instance, world, ["raw", "bars"], "vix_agrees")) == {"compared": "no second opinion"}
+
+    held = world.warehouse.read(BARS, [VIX])
+    agreeing = held.with_columns(source=pl.lit("cboe"))
+    world.warehouse.write(SECOND_OPINION, VIX, agreeing)
+    found = evaluate(instance, world, ["raw", "bars"], "vix_agrees")
+    assert found.passed
+    assert metadata(found) == {"compared": held.height, "disagreements": 0, "newest": "-"}
+
+    *_, before, newest = held.select("session", "close").rows()
+    apart = pl.col("session").is_in([before[0], newest[0]])
+    world.warehouse.write(
+        SECOND_OPINION, VIX, agreeing.with_columns(close=pl.when(apart).then(2 * pl.col("close")).otherwise("close"))
+    )
+    found = evaluate(instance, world, ["raw", "bars"], "vix_agrees")
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.WARN
+    assert metadata(found) == {
+        "compared": held.height,
+        "disagreements": 2,
+        "newest": "; ".join(f"{day}: {close:.2f}, CBOE {2 * close:.2f} (-50.00%)" for day, close in (newest, before)),
+    }
 
 
 def test_no_look_ahead_catches_a_planted_row(instance: dg.DagsterInstance, world: World) -> None:

@@ -23,6 +23,7 @@ raw/bars <- nothing
 raw/coverage <- nothing
 raw/quarantine <- nothing
 raw/revisions <- nothing
+raw/second_opinion <- nothing
 signals/mag7_ballots <- forecasts/daily
 signals/mag7_vote <- signals/mag7_ballots
 signals/qqq_position <- signals/mag7_vote, signals/sector_rotation, signals/vix_regime
@@ -113,16 +114,22 @@ def test_what_runs_the_graph(repository: dg.RepositoryDefinition) -> None:
     schedules = {(s.name, s.job_name): s.cron_schedule for s in repository.schedule_defs}
     assert schedules == {
         ("after_close", "refresh_bars"): ["45 13 * * 1-5", "45 16 * * 1-5"],
+        ("before_open", "refresh_bars"): "0 8 * * 1-5",
         ("weekly_training", "train"): "0 6 * * 6",
     }
     assert {s.execution_timezone for s in repository.schedule_defs} == {"America/New_York"}
-    assert {s.name: s.job_name for s in repository.sensor_defs} == {
+    assert {s.name: s.job_name for s in repository.sensor_defs if s.has_jobs} == {
         "learn_after_refresh": "learn",
-        "learn_after_partial_refresh": "learn",
+        "learn_after_failed_refresh": "learn",
         "forecast_after_learning": "predict",
+        "forecast_after_failed_learning": "predict",
         "signals_after_forecast": "daily_signals",
+        "signals_after_failed_forecast": "daily_signals",
         "results_after_signals": "results",
+        "results_after_failed_signals": "results",
+        "new_tickers": "refresh_bars",
     }
+    assert {s.name for s in repository.sensor_defs if not s.has_jobs} == {"alert_on_failure", "alert_after_results"}
 
 
 def test_checks_are_of_the_tables_and_run_with_the_results(repository: dg.RepositoryDefinition) -> None:
@@ -130,6 +137,7 @@ def test_checks_are_of_the_tables_and_run_with_the_results(repository: dg.Reposi
     assert checks == {f"{'/'.join(table.asset_key)} schema" for table in TABLES} | {
         "raw/bars complete",
         "raw/bars fresh",
+        "raw/bars vix_agrees",
         "forecasts/daily no_look_ahead",
         "signals/qqq_position decided",
     }

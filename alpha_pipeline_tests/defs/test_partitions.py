@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.defs.partitions import SESSIONS, TICKERS, blocks, range_tags, sync_tickers
-from alpha_pipeline.universe import CORE, UNIVERSE
+from alpha_pipeline.defs.partitions import SESSIONS, TICKERS, blocks, of_range, range_tags, sync_tickers
+from alpha_pipeline.universe import UNIVERSE
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline.warehouse.store import Warehouse
 
@@ -122,8 +122,26 @@ def test_the_tickers_follow_the_warehouse(instance: dg.DagsterInstance, tmp_path
     assert instance.get_dynamic_partitions("tickers") == sync_tickers(instance, warehouse)
 
 
-def test_a_partition_added_in_the_web_ui_alone_is_taken_back(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    """The warehouse's list is the one truth: a name that no source was asked about never gets a schedule's run."""
-    instance.add_dynamic_partitions("tickers", ["TYPO"])
-    assert sync_tickers(instance, Warehouse(tmp_path)) == list(UNIVERSE)
-    assert list(UNIVERSE[: len(CORE)]) == list(CORE)
+def test_a_partition_added_in_the_web_ui_waits_for_the_sensor(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    instance.add_dynamic_partitions("tickers", ["PLTR"])
+    assert sync_tickers(instance, warehouse) == ["PLTR", *UNIVERSE]
+    assert "PLTR" not in tickers.followed(warehouse)
+
+
+def test_a_removed_ticker_can_come_back_through_the_web_ui(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    tickers.add(warehouse, ["PLTR"])
+    sync_tickers(instance, warehouse)
+    tickers.remove(warehouse, ["PLTR"])
+    assert "PLTR" not in sync_tickers(instance, warehouse)
+    instance.add_dynamic_partitions("tickers", ["PLTR"])
+    assert "PLTR" in sync_tickers(instance, warehouse)
+
+
+def test_the_tickers_of_a_run() -> None:
+    registered = ["QQQ", "SPY", "NVDA", "PLTR"]
+    assert of_range(registered, range_tags("SPY", "PLTR")) == ["SPY", "NVDA", "PLTR"]
+    assert of_range(registered, {"dagster/partition": "NVDA"}) == ["NVDA"]
+    assert of_range(registered, range_tags("SPY", "GONE")) == []
+    assert of_range(registered, {}) == []
