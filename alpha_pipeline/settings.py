@@ -54,7 +54,7 @@ class Settings:
         yahoo_rate: requests a second that Yahoo gets from all processes of this machine together
             (``ALPHA_YAHOO_RATE``).
         cboe_vix: URL or file of CBOE's history of ``^VIX``, or `off`; None means CBOE's own for bars of Yahoo
-            and `off` for others (``ALPHA_CBOE_VIX``).
+            itself and `off` for others (``ALPHA_CBOE_VIX``).
         alerts: where alerts go, Apprise URLs (``ALPHA_ALERTS``, separated by spaces).
         fixed_now: the replayed time, or None for the real clock (``ALPHA_NOW``).
         through: last session to use, or None for the last closed one (``ALPHA_THROUGH``).
@@ -129,13 +129,18 @@ def load_settings(
         device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
         yahoo_base_url=values.get("ALPHA_YAHOO_BASE_URL"),
         yahoo_rate=_positive(values, "ALPHA_YAHOO_RATE", 2.0),
-        cboe_vix=values.get("ALPHA_CBOE_VIX"),
+        cboe_vix=_place(values.get("ALPHA_CBOE_VIX")),
         alerts=tuple(values.get("ALPHA_ALERTS", "").split()),
         fixed_now=_instant(values, "ALPHA_NOW"),
         through=_day(values, "ALPHA_THROUGH"),
         simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
         simulated_planted_ic=_number(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
     )
+
+
+def _place(given: str | None) -> str | None:
+    """A file as an absolute path, since a child process may run elsewhere; a URL or `off` as it is."""
+    return given if given is None or given == "off" or "://" in given else str(Path(given).expanduser().resolve())
 
 
 def _choice(values: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
