@@ -3,18 +3,13 @@
 import datetime as dt
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -23,21 +18,10 @@ from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.features.tables import TECHNICAL
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.tables import signals
+from alpha_pipeline_tests.browser import MARKS, Reader, a_reader, words_of
 from alpha_pipeline_tests.defs.served import PATIENCE, Served, eventually, serve
 from alpha_pipeline_tests.defs.world import FIRST, LAST, World, forecasts, make_world, plant
 
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-ARGUMENTS: Final = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1600,1000",
-)
 GROUPS: Final = ("raw", "features", "targets", "models", "forecasts", "signals", "portfolio", "evaluation")
 TICKER: Final = "SPY"
 RAW: Final = ("raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage")
@@ -51,59 +35,7 @@ SIGNALS: Final = (
     "signals/qqq_position",
 )
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None or CHROMEDRIVER is None, reason="needs Debian's packages chromium and chromium-driver"
-    ),
-]
-
-
-class Reader:
-    """Someone who reads and clicks; every look waits until there is something to see.
-
-    Args:
-        driver: the browser.
-        url: of the web UI.
-        shots: folders for screenshots.
-    """
-
-    def __init__(self, driver: WebDriver, url: str, shots: list[Path]) -> None:
-        self.driver = driver
-        self.url = url
-        self.shots = shots
-
-    def open(self, path: str) -> None:
-        self.driver.get(self.url + path)
-
-    def sees(self, *texts: str) -> None:
-        """Wait until the page shows all of the texts."""
-        for text in texts:
-            what = f"{text!r} on {self.driver.current_url}"
-            WebDriverWait(self.driver, PATIENCE).until(_shows(text), what)
-
-    def finds(self, xpath: str) -> WebElement:
-        found = expected.element_to_be_clickable((By.XPATH, xpath))
-        return WebDriverWait(self.driver, PATIENCE).until(found, xpath)
-
-    def clicks(self, xpath: str) -> None:
-        self.finds(xpath).click()
-
-    def shoots(self, name: str) -> None:
-        for folder in self.shots:
-            self.driver.save_screenshot(str(folder / f"{name}.png"))
-
-    def has(self, xpath: str) -> bool:
-        return any(found.is_displayed() for found in self.driver.find_elements(By.XPATH, xpath))
-
-
-def _shows(text: str) -> Callable[[WebDriver], bool]:
-    return lambda driver: text in _words(driver)
-
-
-def _words(driver: WebDriver) -> str:
-    return driver.find_element(By.TAG_NAME, "body").text
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -126,23 +58,8 @@ def ui(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 
 @pytest.fixture
 def reader(ui: Served, tmp_path: Path) -> Iterator[Reader]:
-    """A browser that knows nothing yet."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(argument)
-    shots = [tmp_path]
-    if "ALPHA_SCREENSHOTS" in os.environ:
-        shots.append(Path(os.environ["ALPHA_SCREENSHOTS"]))
-        shots[1].mkdir(parents=True, exist_ok=True)
-    # Named paths: Selenium has nothing to look for, let alone to download.
-    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
-    someone = Reader(driver, ui.url, shots)
-    try:
+    with a_reader(ui.url, tmp_path) as someone:
         yield someone
-        someone.shoots("last")
-    finally:
-        driver.quit()
 
 
 def test_the_graph_shows_its_layers_and_says_what_they_are(reader: Reader) -> None:
@@ -237,4 +154,4 @@ def launch(reader: Reader) -> None:
 def shows_number(reader: Reader, number: int) -> None:
     """Wait until the page shows a number, with or without a comma between its thousands."""
     either = re.compile(rf"(?<!\d)({number}|{number:,})(?!\d)")
-    WebDriverWait(reader.driver, PATIENCE).until(lambda d: either.search(_words(d)), f"the number {number}")
+    WebDriverWait(reader.driver, PATIENCE).until(lambda d: either.search(words_of(d)), f"the number {number}")

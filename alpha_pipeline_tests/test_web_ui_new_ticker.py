@@ -1,0 +1,90 @@
+"""A ticker added by clicks, on a Yahoo of the loopback interface, comes to its forecasts without another hand."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from alpha_pipeline.models.spec import load_experiments
+from alpha_pipeline.settings import Settings
+from alpha_pipeline.steps.ingest import FIRST_BAR
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tickers import added
+from alpha_pipeline_tests.browser import MARKS, Reader, a_reader
+from alpha_pipeline_tests.defs.served import Served, eventually, serve
+from alpha_pipeline_tests.defs.world import World
+from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, trades
+
+pytestmark = MARKS
+LAST = dt.date(2016, 11, 25)
+NOW = dt.datetime(2016, 11, 25, 19, 0, tzinfo=dt.UTC)
+UNATTENDED = 600.0  # seconds: three jobs, the sensors between them, and a training
+
+
+@pytest.fixture
+def yahoo() -> Iterator[LoopbackYahoo]:
+    with LoopbackYahoo(NOW) as server:
+        for place, ticker in enumerate(("QQQ", "SPY", "PLTR")):
+            server.listings[ticker] = Listing(trades(FIRST_BAR, LAST, price=50.0 + 10 * place))
+        yield server
+
+
+@pytest.fixture
+def world(yahoo: LoopbackYahoo, tmp_path: Path) -> World:
+    settings = Settings(
+        warehouse=tmp_path / "warehouse",
+        source="yahoo",
+        yahoo_base_url=yahoo.url,
+        yahoo_rate=50.0,
+        cboe_vix="off",
+        fixed_now=NOW,
+    )
+    return World(settings)
+
+
+def test_a_ticker_added_by_clicks_comes_to_its_forecasts_and_a_wrong_one_is_refused(
+    world: World, yahoo: LoopbackYahoo, tmp_path: Path
+) -> None:
+    with serve(world, tmp_path / "ui.log") as ui, a_reader(ui.url, tmp_path) as reader:
+        add_partition(reader, ui, "PLTR")
+        add_partition(reader, ui, "PLTRR")
+        eventually(lambda: "PLTRR" not in partitions(ui), "the name that Yahoo does not know is taken back")
+        eventually(lambda: added(world.warehouse) == ["PLTR"], "the name that Yahoo knows is followed")
+        eventually(lambda: is_forecast(world.warehouse, "PLTR"), "PLTR is forecast", UNATTENDED)
+        eventually(lambda: all(run["status"] == "SUCCESS" for run in ui.runs()), "every run has succeeded")
+        assert [run["jobName"] for run in reversed(ui.runs())] == ["refresh_bars", "learn", "predict"]
+        reader.open("/assets/forecasts/daily?view=partitions&partition=PLTR")
+        reader.sees("PLTR", "expanding_mean", "n_live")
+        reader.shoots("new_ticker_forecasts")
+    assert yahoo.chart_requests("PLTRR") > 0
+    assert world.warehouse.units(raw.COVERAGE) == ["PLTR"]
+    models = world.warehouse.read(DAILY, ["PLTR"])["model"].unique().to_list()
+    assert set(models) <= {name for name, _ in load_experiments().items()}
+    assert {"expanding_mean", "v17_pilot"} <= set(models)
+
+
+def add_partition(reader: Reader, ui: Served, ticker: str) -> None:
+    """Add a partition in the dialog that asks what to materialise, and close it without launching anything."""
+    reader.open("/assets/raw/bars?view=overview")
+    reader.clicks("//button[starts-with(normalize-space(.), 'Materialize')]")
+    reader.clicks("//button[normalize-space(.)='Confirm']")  # the raw tables are made together
+    reader.clicks("//button[normalize-space(.)='Add a partition']")
+    reader.finds("//input[@placeholder='name']").send_keys(ticker)
+    reader.shoots(f"add_{ticker}")
+    reader.clicks("//button[normalize-space(.)='Save']")
+    eventually(lambda: ticker in partitions(ui), f"{ticker} is a partition")
+
+
+def partitions(ui: Served) -> list[str]:
+    query = """{ assetNodeOrError(assetKey: {path: ["raw", "bars"]}) { ... on AssetNode { partitionKeys } } }"""
+    keys: list[str] = ui.ask(query)["assetNodeOrError"]["partitionKeys"]
+    return keys
+
+
+def is_forecast(warehouse: Warehouse, ticker: str) -> bool:
+    rows = warehouse.read(DAILY, [ticker])
+    return not rows.filter(pl.col("session") == LAST).is_empty()
