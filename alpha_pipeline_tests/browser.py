@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -18,6 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from alpha_pipeline_tests.defs.served import PATIENCE
 
+Found = TypeVar("Found")
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 ARGUMENTS: Final = (
     "--headless=new",
@@ -59,15 +61,25 @@ class Reader:
     def sees(self, *texts: str) -> None:
         """Wait until the page shows all of the texts."""
         for text in texts:
-            what = f"{text!r} on {self.driver.current_url}"
-            WebDriverWait(self.driver, PATIENCE).until(_shows(text), what)
+            self._waits(_shows(text), f"{text!r} on {self.driver.current_url}")
 
     def finds(self, xpath: str) -> WebElement:
-        found = expected.element_to_be_clickable((By.XPATH, xpath))
-        return WebDriverWait(self.driver, PATIENCE).until(found, xpath)
+        return self._waits(expected.element_to_be_clickable((By.XPATH, xpath)), xpath)
 
     def clicks(self, xpath: str) -> None:
-        self.finds(xpath).click()
+        """Click, again where the page was drawn anew in between."""
+
+        def click(driver: WebDriver) -> bool:
+            found = expected.element_to_be_clickable((By.XPATH, xpath))(driver)
+            if found:
+                found.click()
+            return bool(found)
+
+        self._waits(click, xpath)
+
+    def _waits(self, condition: Callable[[WebDriver], Found], what: str) -> Found:
+        redrawn = (StaleElementReferenceException, ElementClickInterceptedException)
+        return WebDriverWait(self.driver, PATIENCE, ignored_exceptions=redrawn).until(condition, what)
 
     def shoots(self, name: str) -> None:
         for folder in self.shots:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alpha_pipeline import sessions
+from alpha_pipeline.ingestion import quality
 from alpha_pipeline.ingestion.coverage import COVERAGE_SCHEMA
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.ingestion.quality import QUARANTINE_SCHEMA
@@ -207,3 +208,21 @@ def test_nothing_true_is_refused_of_the_real_bars() -> None:
     }
     for (ticker, session), move in extremes.items():
         assert moves[ticker][session] == pytest.approx(move, abs=0.01)
+
+
+@pytest.mark.real_bars
+@pytest.mark.skipif(REAL_BARS is None, reason="ALPHA_REAL_BARS names no file")
+@pytest.mark.parametrize("later", [0, 1, 5, 9])
+def test_no_true_move_is_refused_on_its_evening_or_soon_after(later: int) -> None:
+    """A refresh sees some sessions before the move and none, or few, after it."""
+    source, last = FilesSource(Path(REAL_BARS or "")), dt.date(2025, 6, 30)
+    judged = 0
+    for ticker in sorted(source.tickers()):
+        bars = source.fetch(ticker, dt.date(2010, 1, 1), last).bars.sort("session")
+        gap = (pl.col("open") / pl.col("close").shift(1)).log().abs()
+        for place in bars.select(gap > 0.25).to_series().arg_true():
+            seen = bars.slice(place - 15 + later, 16) if place > 15 else bars.head(place + later + 1)
+            answer = Answer(ticker, seen, pl.DataFrame(schema=ACTION_SCHEMA), "files")
+            assert quality.judge(answer, last).refused.is_empty(), (ticker, bars["session"][place])
+            judged += 1
+    assert judged > 15
