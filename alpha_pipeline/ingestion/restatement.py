@@ -71,7 +71,8 @@ def compare(held: pl.DataFrame, fresh: pl.DataFrame, withdrawn: pl.DataFrame, no
     """
     held = held.select(*BARS_SCHEMA)
     pairs = held.join(fresh, on="session", suffix="_fresh")
-    is_kept = ~_differs() | (pl.col("is_final") & ~pl.col("is_final_fresh"))
+    is_newer = pl.col("fetched_at") > pl.col("fetched_at_fresh")  # another process asked later and wrote first
+    is_kept = ~_differs() | is_newer | (pl.col("is_final") & ~pl.col("is_final_fresh"))
     changed = pairs.filter(~is_kept).with_columns(cause=_cause(pairs))
     same_print = pl.all_horizontal(~_moved(name) for name in VALUES)
     retired = held.join(withdrawn, on="session", suffix="_fresh").filter(same_print)

@@ -96,8 +96,8 @@ def _forecast_ticker(
         return
     frames = [forecast(samples, experiment, artifacts) for experiment, samples, artifacts in work]
     fresh = stamp(pl.concat(frames), now)
-    held = warehouse.read(DAILY, [ticker])
-    warehouse.write(DAILY, ticker, merge(held, fresh), inputs)
+    # Merged under the object's lock: a live forecast that another process made meanwhile stays.
+    warehouse.revise(DAILY, ticker, lambda held: merge(held, fresh), inputs)
 
 
 def stamp(forecasts: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from alpha_pipeline.errors import AlphaError, MarketMismatchError, SourceError, 
 from alpha_pipeline.features.adjust import anchored
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.settings import Settings
-from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.sources.base import Answer, PriceSource
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
@@ -117,32 +117,66 @@ def ingest_ticker(
             f"{ticker}: the warehouse already holds {newest}, after {through}. "
             "Give a replay of the past a folder of its own (--warehouse)."
         )
-    held_quarantine = warehouse.read(raw.QUARANTINE, [ticker])
     everything = min(first, oldest)
-    judged: Ingested | None = None
     own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
     for since in dict.fromkeys((_seam(own, source.overlap, everything), everything)):
-        answer = source.fetch(ticker, since, through)
-        judged = ingest(answer, held, held_quarantine, now=now, through=through)
-        if since == everything or not (judged.needs_full_history or _tells_of_new_actions(warehouse, judged, newest)):
-            break
-    assert judged is not None  # noqa: S101  there is always a session to ask from
-    if judged.needs_full_history:
-        raise SourceError(
-            f"{ticker}: the source restated its history (a split or dividend) but no longer reaches back to {oldest}, "
-            "so the held bars before it would be on another basis. They were left as they are."
-        )
-    # What is replaced is kept before its replacement is written: a kill between the two loses nothing, and the run
-    # after it finds these values kept already.
+        try:
+            answer = source.fetch(ticker, since, through)
+            return _keep(warehouse, answer, now, through, is_whole=since == everything)
+        except _BasisMovedError:
+            continue
+    raise SourceError(
+        f"{ticker}: the source restated its history (a split or dividend) but no longer reaches back to {oldest}, "
+        "so the held bars before it would be on another basis. They were left as they are."
+    )
+
+
+class _BasisMovedError(Exception):
+    """An answer shows that bars from before it are on another basis now; nothing was stored."""
+
+
+def _keep(warehouse: Warehouse, answer: Answer, now: dt.datetime, through: dt.date, *, is_whole: bool) -> IngestReport:
+    """Judge an answer against what is held and store what can be trusted, with no other writer in between.
+
+    Args:
+        warehouse: where to.
+        answer: what the source said.
+        now: the clock's time.
+        through: last session wanted.
+        is_whole: whether nothing older can be asked for.
+
+    Raises:
+        _BasisMovedError: the basis moved, and the answer does not reach back to the first held bar.
+    """
+    ticker = answer.ticker
+    kept: list[Ingested] = []
+
+    def merge(held: pl.DataFrame) -> pl.DataFrame:
+        made = ingest(answer, held, warehouse.read(raw.QUARANTINE, [ticker]), now=now, through=through)
+        if made.needs_full_history or (not is_whole and _tells_of_new_actions(warehouse, made, held)):
+            raise _BasisMovedError
+        _keep_beside(warehouse, ticker, made)
+        kept.append(made)
+        return made.bars
+
+    changed = warehouse.revise(raw.BARS, ticker, merge)
+    [made] = kept
+    warehouse.write(raw.COVERAGE, ticker, made.coverage)
+    return _report(ticker, made, changed=changed)
+
+
+def _keep_beside(warehouse: Warehouse, ticker: str, made: Ingested) -> None:
+    """Store what belongs to the bars, before them.
+
+    What is replaced is kept before its replacement is written: a kill between the two loses nothing, and the run
+    after it finds these values kept already.
+    """
     said = [name for name in raw.REVISIONS.columns if name != "superseded_at"]
-    new = judged.revisions.join(warehouse.read(raw.REVISIONS, [ticker]), on=said, how="anti", nulls_equal=True)
+    new = made.revisions.join(warehouse.read(raw.REVISIONS, [ticker]), on=said, how="anti", nulls_equal=True)
     if new.height:
         warehouse.upsert(raw.REVISIONS, ticker, new)
-    changed = warehouse.write(raw.BARS, ticker, judged.bars)
-    warehouse.upsert(raw.ACTIONS, ticker, judged.actions)
-    warehouse.write(raw.QUARANTINE, ticker, judged.quarantine)
-    warehouse.write(raw.COVERAGE, ticker, judged.coverage)
-    return _report(ticker, judged, changed=changed)
+    warehouse.upsert(raw.ACTIONS, ticker, made.actions)
+    warehouse.write(raw.QUARANTINE, ticker, made.quarantine)
 
 
 def _seam(held: pl.DataFrame, overlap: int | None, everything: dt.date) -> dt.date:
@@ -156,10 +190,11 @@ def _seam(held: pl.DataFrame, overlap: int | None, everything: dt.date) -> dt.da
     return max(everything, calendar.offset(min([final[-1], *open_bars]), -overlap))
 
 
-def _tells_of_new_actions(warehouse: Warehouse, judged: Ingested, newest: dt.date) -> bool:
+def _tells_of_new_actions(warehouse: Warehouse, made: Ingested, held: pl.DataFrame) -> bool:
     """Whether the answer names a split or payment in the held past that was not known: it moves rows further back."""
-    known = warehouse.read(raw.ACTIONS, [judged.coverage["ticker"].item()])
-    fresh = judged.actions.filter(pl.col("session") <= newest)
+    newest = held.get_column("session").max()
+    known = warehouse.read(raw.ACTIONS, [made.coverage["ticker"].item()])
+    fresh = made.actions.filter(pl.col("session") <= pl.lit(newest, dtype=pl.Date))
     return not fresh.join(known, on=["session", "kind"], how="anti").is_empty()
 
 

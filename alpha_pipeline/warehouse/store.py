@@ -7,7 +7,7 @@ nothing new leaves the object untouched, so a second run changes nothing.
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -98,22 +98,38 @@ class Warehouse:
         Raises:
             TableError: the frame does not fit, or is empty where rows are held. Nothing was written.
         """
-        checked = self._checked(table, unit, frame)
-        metadata = {CONTENT: content_hash(table, checked), INPUTS: inputs}
+        return self.revise(table, unit, lambda _: frame, inputs)
+
+    def revise(self, table: Table, unit: str, change: Callable[[pl.DataFrame], pl.DataFrame], inputs: str = "") -> bool:
+        """Replace one unit by what `change` makes of it; no other writer of the unit comes between.
+
+        Args:
+            table: the table.
+            unit: the unit.
+            change: from the held rows, none at first, to the whole unit.
+            inputs: a hash of what the rows were made from, kept with the object for `is_current`.
+
+        Returns:
+            Whether the object changed.
+
+        Raises:
+            TableError: the new rows do not fit, or are none where rows are held. Nothing was written.
+        """
         changed = False
 
         def replace(held: bytes | None) -> bytes | None:
             nonlocal changed
+            rows = table.empty() if held is None else pl.read_parquet(io.BytesIO(held))
+            checked = self._checked(table, unit, change(rows))
+            metadata = {CONTENT: content_hash(table, checked), INPUTS: inputs}
             before = {} if held is None else _read_metadata(held)
             if before == metadata:
                 return None
             changed = before.get(CONTENT) != metadata[CONTENT]
-            if held is None or changed:
-                if held is not None and checked.is_empty() and not pl.read_parquet(io.BytesIO(held)).is_empty():
-                    raise TableError(table.name, unit, "an empty frame never erases rows")
-                return _parquet(checked, metadata)
+            if changed and checked.is_empty() and not rows.is_empty():
+                raise TableError(table.name, unit, "an empty frame never erases rows")
             # The same rows from other inputs: keep when they were fetched or made.
-            return _parquet(pl.read_parquet(io.BytesIO(held)), metadata)
+            return _parquet(checked if changed else rows, metadata)
 
         self.objects.update(self.key(table, unit), replace)
         return changed

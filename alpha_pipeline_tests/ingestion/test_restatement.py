@@ -156,6 +156,14 @@ def test_a_partial_bar_never_replaces_a_final_one() -> None:
     assert result.revisions.is_empty()
 
 
+def test_an_answer_that_was_overtaken_replaces_nothing() -> None:
+    """Two processes refresh one ticker: the one that asked first may be the one that writes last."""
+    newer = scaled(bars(NOW), 1.001, on(DAYS[4]), "close")
+    late = compared(newer, bars(THEN))
+    assert late.bars.equals(newer)
+    assert late.revisions.is_empty()
+
+
 def test_a_held_print_that_turns_out_bad_is_withdrawn() -> None:
     held = scaled(bars(), 100, on(DAYS[5]), *PRICES, "adj_close")
     fresh = bars(NOW).filter(~on(DAYS[5]))

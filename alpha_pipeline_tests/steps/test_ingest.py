@@ -17,8 +17,8 @@ from alpha_pipeline.steps.ingest import (
     require_usable,
 )
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.objects import LocalObjects
 from alpha_pipeline.warehouse.store import Warehouse
-from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import add
 from alpha_pipeline_tests.pipeline_world import FrameSource, after_close
@@ -132,15 +132,15 @@ def test_a_kill_between_revisions_and_bars_loses_nothing(
     wrong = dt.date(2016, 2, 10)
     brought(warehouse, bars["QQQ"])
     before = warehouse.read(raw.BARS, ["QQQ"])
-    write = Warehouse.write
+    put = LocalObjects.put
 
-    def killed(self: Warehouse, table: Table, unit: str, frame: pl.DataFrame, inputs: str = "") -> bool:
-        if table is raw.BARS:
+    def killed(self: LocalObjects, key: str, data: bytes) -> None:
+        if key == warehouse.key(raw.BARS, "QQQ"):
             raise KeyboardInterrupt
-        return write(self, table, unit, frame, inputs)
+        put(self, key, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Warehouse, "write", killed)
+        patch.setattr(LocalObjects, "put", killed)
         with pytest.raises(KeyboardInterrupt):
             brought(warehouse, corrected(bars["QQQ"], wrong))
     assert warehouse.read(raw.BARS, ["QQQ"]).equals(before)

@@ -1,6 +1,8 @@
 import datetime as dt
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -86,3 +88,47 @@ def test_concurrent_writers_of_one_object_lose_nothing(warehouse: Warehouse) -> 
     with ProcessPoolExecutor(4, mp_context=context) as pool:
         list(pool.map(_add_one_day, [warehouse.root] * 40, range(40)))
     assert warehouse.height(BARS, "QQQ") == 40
+
+
+def test_a_revision_sees_what_is_held_and_nobody_writes_between(warehouse: Warehouse) -> None:
+    first, second = bars().head(3), bars().tail(2)
+    seen = []
+
+    def add(frame: pl.DataFrame) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        def change(held: pl.DataFrame) -> pl.DataFrame:
+            seen.append(held.height)
+            return pl.concat([held, BARS.conform(frame)])
+
+        return change
+
+    assert warehouse.revise(BARS, "QQQ", add(first))
+    with ThreadPoolExecutor(2) as pool:
+        inside, may_go_on = threading.Event(), threading.Event()
+
+        def slowly(held: pl.DataFrame) -> pl.DataFrame:
+            inside.set()
+            may_go_on.wait(30)
+            return add(second)(held)
+
+        one = pool.submit(warehouse.revise, BARS, "QQQ", slowly)
+        assert inside.wait(30)
+        other = pool.submit(
+            warehouse.revise, BARS, "QQQ", lambda held: held.filter(pl.col("session") > dt.date(2024, 1, 2))
+        )
+        may_go_on.set()
+        assert (one.result(30), other.result(30)) == (True, True)
+    assert seen == [0, 3]
+    assert warehouse.read(BARS, ["QQQ"]).height == 4
+
+
+def test_a_revision_that_fails_leaves_what_is_held(warehouse: Warehouse) -> None:
+    warehouse.write(BARS, "QQQ", bars())
+
+    def fails(_held: pl.DataFrame) -> pl.DataFrame:
+        raise KeyError("half-way")
+
+    with pytest.raises(KeyError):
+        warehouse.revise(BARS, "QQQ", fails)
+    with pytest.raises(TableError, match="never erases rows"):
+        warehouse.revise(BARS, "QQQ", lambda held: held.head(0))
+    assert warehouse.read(BARS, ["QQQ"]).height == 5
