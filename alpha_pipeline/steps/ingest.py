@@ -1,14 +1,15 @@
 """Bring the bars of tickers up to date: read what is held, fetch, judge, store."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.errors import AlphaError, MarketMismatchError, SourceError, UnknownTickerError
+from alpha_pipeline.errors import AlphaError, CoolingError, MarketMismatchError, SourceError, UnknownTickerError
 from alpha_pipeline.features.adjust import anchored
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.settings import Settings
@@ -20,6 +21,8 @@ from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import added, followed
 
 FIRST_BAR = dt.date(2010, 1, 4)
+ROUNDS = 3
+LATE_SESSIONS = 5
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,56 @@ def ingest_tickers(
         yield from zip(tickers, pool.map(one, tickers), strict=True)
     finally:  # an interruption waits for what is being written and starts nothing more
         pool.shutdown(cancel_futures=True)
+
+
+def refresh_tickers(
+    warehouse: Warehouse,
+    source: PriceSource,
+    tickers: Sequence[str],
+    *,
+    first: dt.date,
+    through: dt.date,
+    now: dt.datetime,
+    wait_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[tuple[str, IngestReport | AlphaError]]:
+    """Bring tickers up to date, and ask a source on a network again, twice, for those that it may have in a while.
+
+    These are the tickers for which it did not answer, and those that lack the last session while others have it.
+
+    Args:
+        warehouse: where to.
+        source: where from.
+        tickers: Yahoo's names.
+        first: first session asked for.
+        through: last session asked for.
+        now: the clock's time.
+        wait_s: how long to wait before the second round, after any cooling period; twice as long before the third.
+        sleep: waits; a test gives its own.
+
+    Yields:
+        (ticker, what was done or why it failed), again for a ticker that was asked for again.
+    """
+    todo, outcomes = list(tickers), dict[str, IngestReport | AlphaError]()
+    for number in range(ROUNDS):
+        if number:
+            failed = [outcomes[ticker] for ticker in todo]
+            cooling = max((error.seconds for error in failed if isinstance(error, CoolingError)), default=0.0)
+            sleep(cooling + wait_s * number)
+        for ticker, outcome in ingest_tickers(warehouse, source, todo, first=first, through=through, now=now):
+            outcomes[ticker] = outcome
+            yield ticker, outcome
+        todo = _worth_asking_again(outcomes, through)
+        if not todo or source.overlap is None:
+            return
+
+
+def _worth_asking_again(outcomes: Mapping[str, IngestReport | AlphaError], through: dt.date) -> list[str]:
+    reports = {ticker: one.last_session for ticker, one in outcomes.items() if isinstance(one, IngestReport)}
+    # Where nobody has the session, the exchange may have been shut; a ticker long behind is not late but gone.
+    soon = {calendar.offset(through, -sessions) for sessions in range(1, LATE_SESSIONS + 1)}
+    late = [ticker for ticker, last in reports.items() if last in soon and through in reports.values()]
+    return [ticker for ticker, one in outcomes.items() if isinstance(one, SourceError) or ticker in late]
 
 
 def ingest_ticker(

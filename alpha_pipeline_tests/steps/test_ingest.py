@@ -1,11 +1,13 @@
 import datetime as dt
 from collections.abc import Callable
+from typing import ClassVar
 
 import polars as pl
 import pytest
 
 from alpha_pipeline import sessions
-from alpha_pipeline.errors import AlphaError, MarketMismatchError, SourceError, UnknownTickerError
+from alpha_pipeline.errors import AlphaError, CoolingError, MarketMismatchError, SourceError, UnknownTickerError
+from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.sources.files import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.ingest import (
@@ -13,6 +15,7 @@ from alpha_pipeline.steps.ingest import (
     final_bars,
     ingest_ticker,
     record_failure,
+    refresh_tickers,
     require_known,
     require_usable,
 )
@@ -21,6 +24,7 @@ from alpha_pipeline.warehouse.objects import LocalObjects
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import add
+from alpha_pipeline_tests.patience import Naps
 from alpha_pipeline_tests.pipeline_world import FrameSource, after_close
 
 FIRST, LAST = dt.date(2015, 10, 1), dt.date(2016, 3, 31)
@@ -210,3 +214,67 @@ def test_a_source_that_cannot_be_used_leaves_no_trace(warehouse: Warehouse) -> N
     require_usable(warehouse, SimulatedSource(7))
     with pytest.raises(MarketMismatchError, match=r"seed=7.*cannot take bars of simulated\(seed=8"):
         require_usable(warehouse, SimulatedSource(8))
+
+
+class Moody(FrameSource):
+    """A source on a network: it has moods, one for each question about a ticker, and answers when they are over."""
+
+    moods: ClassVar[dict[str, list[SourceError | dt.date]]] = {}
+
+    def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
+        mood = self.moods[ticker].pop(0) if self.moods.get(ticker) else None
+        if isinstance(mood, SourceError):
+            self.asked.append((ticker, first, last))
+            raise mood
+        return super().fetch(ticker, first, mood or last)
+
+
+def rounds(
+    warehouse: Warehouse, bars: Bars, moods: dict[str, list[SourceError | dt.date]], overlap: int | None = 15
+) -> tuple[dict[str, IngestReport | AlphaError], list[str], list[float]]:
+    """(the last outcomes, who was asked for in order, the naps)."""
+    tickers = ["QQQ", "NVDA", "XLK"]
+    source, naps = Moody({ticker: bars[ticker] for ticker in tickers}, overlapping=overlap), Naps()
+    Moody.moods = moods
+    outcomes = refresh_tickers(
+        warehouse, source, tickers, first=FIRST, through=LAST, now=after_close(LAST), wait_s=30.0, sleep=naps.sleep
+    )
+    last = dict(outcomes)
+    return last, [ticker for ticker, _, _ in source.asked], naps.taken
+
+
+def test_only_who_failed_is_asked_for_again(warehouse: Warehouse, bars: Bars) -> None:
+    outcomes, asked, naps = rounds(warehouse, bars, {"NVDA": [SourceError("down")], "XLK": [CoolingError(40.0)] * 2})
+    assert asked == ["QQQ", "NVDA", "XLK", "NVDA", "XLK", "XLK"]
+    assert naps == [70.0, 100.0]  # the cooling period counts
+    assert all(isinstance(one, IngestReport) for one in outcomes.values())
+
+
+def test_a_source_that_stays_away_is_given_up_and_the_others_are_kept(warehouse: Warehouse, bars: Bars) -> None:
+    outcomes, asked, naps = rounds(warehouse, bars, {"NVDA": [SourceError("down")] * 9})
+    assert asked.count("NVDA") == 3
+    assert naps == [30.0, 60.0]
+    assert str(outcomes["NVDA"]) == "down"
+    assert warehouse.units(raw.BARS) == ["QQQ", "XLK"]
+
+
+def test_a_ticker_that_lacks_the_session_which_others_have_is_late(warehouse: Warehouse, bars: Bars) -> None:
+    eve = sessions.offset(LAST, -1)
+    outcomes, asked, _ = rounds(warehouse, bars, {"NVDA": [eve]})
+    assert asked == ["QQQ", "NVDA", "XLK", "NVDA"]
+    report = outcomes["NVDA"]
+    assert isinstance(report, IngestReport)
+    assert report.last_session == LAST
+
+
+@pytest.mark.parametrize(("tickers", "behind_by"), [(["QQQ", "NVDA", "XLK"], 1), (["NVDA"], 6)])
+def test_nobody_is_late_on_a_day_without_bars_and_who_is_long_gone_is_not_late(
+    warehouse: Warehouse, bars: Bars, tickers: list[str], behind_by: int
+) -> None:
+    last = sessions.offset(LAST, -behind_by)
+    assert rounds(warehouse, bars, {ticker: [last] for ticker in tickers})[1] == ["QQQ", "NVDA", "XLK"]
+
+
+def test_files_are_read_once(warehouse: Warehouse, bars: Bars) -> None:
+    _, asked, naps = rounds(warehouse, bars, {"NVDA": [SourceError("gone")]}, overlap=None)
+    assert (asked, naps) == (["QQQ", "NVDA", "XLK"], [])
