@@ -124,7 +124,8 @@ def trailing_vol(adj_close: FloatArray) -> FloatArray:
     vol = np.full(len(adj_close), np.nan)
     if len(adj_close) <= VOL_LOOK_BACK:
         return vol
-    squares = np.diff(np.log(adj_close)) ** 2  # squares[i] belongs to row i + 1
+    # The log of a ratio, not a difference of logs: a later 2:1 or 4:1 split leaves every bit of it.
+    squares = np.log(adj_close[1:] / adj_close[:-1]) ** 2  # squares[i] belongs to row i + 1
     variance = float(squares[:VOL_LOOK_BACK].mean())
     vol[VOL_LOOK_BACK] = variance
     for row in range(VOL_LOOK_BACK + 1, len(adj_close)):

@@ -120,16 +120,17 @@ class Warehouse:
         def replace(held: bytes | None) -> bytes | None:
             nonlocal changed
             rows = table.empty() if held is None else pl.read_parquet(io.BytesIO(held))
-            checked = self._checked(table, unit, change(rows))
-            metadata = {CONTENT: content_hash(table, checked), INPUTS: inputs}
+            fresh = _conformed(table, unit, change(rows))
+            metadata = {CONTENT: content_hash(table, fresh), INPUTS: inputs}
             before = {} if held is None else _read_metadata(held)
             if before == metadata:
                 return None
             changed = before.get(CONTENT) != metadata[CONTENT]
-            if changed and checked.is_empty() and not rows.is_empty():
+            if not changed:  # the same rows from other inputs: keep when they were fetched or made
+                return _parquet(rows, metadata)
+            if fresh.is_empty() and not rows.is_empty():
                 raise TableError(table.name, unit, "an empty frame never erases rows")
-            # The same rows from other inputs: keep when they were fetched or made.
-            return _parquet(checked if changed else rows, metadata)
+            return _parquet(_checked(table, unit, fresh), metadata)
 
         self.objects.update(self.key(table, unit), replace)
         return changed
@@ -156,12 +157,11 @@ class Warehouse:
             rows = table.empty() if held is None else pl.read_parquet(io.BytesIO(held))
             if dropping is not None:
                 rows = rows.filter(~dropping)
-            fresh = table.conform(frame)
-            merged = pl.concat([rows.join(fresh, on=table.key, how="anti", nulls_equal=True), fresh])
-            checked = self._checked(table, unit, merged)
-            metadata = {CONTENT: content_hash(table, checked), INPUTS: ""}
+            fresh = _conformed(table, unit, frame)
+            merged = table.conform(pl.concat([rows.join(fresh, on=table.key, how="anti", nulls_equal=True), fresh]))
+            metadata = {CONTENT: content_hash(table, merged), INPUTS: ""}
             changed = held is None or _read_metadata(held).get(CONTENT) != metadata[CONTENT]
-            return _parquet(checked, metadata) if changed else None
+            return _parquet(_checked(table, unit, merged), metadata) if changed else None
 
         self.objects.update(self.key(table, unit), merge)
         return changed
@@ -196,16 +196,22 @@ class Warehouse:
         data = self.objects.get(self.key(table, unit))
         return None if data is None else _read_metadata(data)
 
-    def _checked(self, table: Table, unit: str, frame: pl.DataFrame) -> pl.DataFrame:
-        missing = sorted(set(table.columns) - set(frame.columns))
-        if missing:
-            raise TableError(table.name, unit, f"missing columns {', '.join(missing)}")
-        checked = table.validate(table.conform(frame), unit)
-        owners = pl.col("session").dt.year().cast(pl.String) if table.unit == "year" else pl.col(table.unit)
-        strangers = checked.filter(owners != unit)
-        if not strangers.is_empty():
-            raise TableError(table.name, unit, f"{strangers.height} rows belong to another {table.unit}")
-        return checked
+
+def _conformed(table: Table, unit: str, frame: pl.DataFrame) -> pl.DataFrame:
+    missing = sorted(set(table.columns) - set(frame.columns))
+    if missing:
+        raise TableError(table.name, unit, f"missing columns {', '.join(missing)}")
+    return table.conform(frame)
+
+
+def _checked(table: Table, unit: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame, once it is known to fit. What is held already was checked when it was written."""
+    checked = table.validate(frame, unit)
+    owners = pl.col("session").dt.year().cast(pl.String) if table.unit == "year" else pl.col(table.unit)
+    strangers = checked.filter(owners != unit)
+    if not strangers.is_empty():
+        raise TableError(table.name, unit, f"{strangers.height} rows belong to another {table.unit}")
+    return checked
 
 
 def _parquet(frame: pl.DataFrame, metadata: dict[str, str]) -> bytes:

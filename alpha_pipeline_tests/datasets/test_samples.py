@@ -66,6 +66,11 @@ def test_volatility_by_hand() -> None:
     assert vol[22] == pytest.approx(np.sqrt(0.94) * vol[21])
 
 
+def test_a_split_in_two_or_four_leaves_every_bit_of_volatility() -> None:
+    prices = 100 * np.exp(np.random.default_rng(3).normal(0, 0.02, 300).cumsum())
+    assert np.array_equal(trailing_vol(prices), trailing_vol(prices / 4), equal_nan=True)
+
+
 def test_a_halted_stock_has_the_smallest_volatility_not_zero() -> None:
     assert (trailing_vol(np.full(60, 50.0))[20:] == VOL_FLOOR).all()
 

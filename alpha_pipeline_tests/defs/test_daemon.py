@@ -1,18 +1,24 @@
 """The real processes: what the web UI launches, the daemon runs, and nothing stays behind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alpha_pipeline.defs.chain import SESSION_TAG
+from alpha_pipeline.defs.partitions import range_tags
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
-from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.warehouse.tables import raw, signals
 from alpha_pipeline_tests.defs import served
-from alpha_pipeline_tests.defs.world import World
+from alpha_pipeline_tests.defs.world import LAST, World
+from alpha_pipeline_tests.loopback_webhook import LoopbackWebhook
 
 BACKFILL = """mutation($asked: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $asked) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 STATUS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
     ... on PartitionBackfill { status error { message } } } }"""
+LAUNCH = """mutation($asked: ExecutionParams!) { launchRun(executionParams: $asked) {
+    __typename ... on PythonError { message } } }"""
 TICKERS = ["QQQ", "SPY", "NVDA"]
 RAW = ["raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage"]
 FEATURES = ["features/technical", "features/price_action", "features/market_context"]
@@ -47,3 +53,43 @@ def test_a_backfill_of_three_tickers_is_one_run(world: World, tmp_path: Path) ->
     assert served.survivors(ui.session) == []
     for table in (raw.BARS, TECHNICAL, PRICE_ACTION, MARKET_CONTEXT):
         assert world.warehouse.units(table) == sorted(TICKERS), table.name
+
+
+@pytest.mark.slow
+def test_a_day_goes_from_refresh_to_results_past_a_failed_stage_and_tells_of_it(world: World, tmp_path: Path) -> None:
+    """Three tickers are too few for the models that look at the whole market: learning fails, the day goes on."""
+    tags = {**range_tags(TICKERS[0], TICKERS[-1]), SESSION_TAG: LAST.isoformat()}
+    asked = {
+        "selector": {
+            "repositoryLocationName": "alpha_pipeline",
+            "repositoryName": "__repository__",
+            "jobName": "refresh_bars",
+        },
+        "executionMetadata": {"tags": [{"key": name, "value": value} for name, value in tags.items()]},
+    }
+    with LoopbackWebhook() as webhook:
+        alerted = World(replace(world.settings, alerts=(webhook.url,)))
+        with served.serve(alerted, tmp_path / "ui.log") as ui:
+            said = ui.ask(LAUNCH, {"asked": asked})["launchRun"]
+            assert said["__typename"] == "LaunchRunSuccess", said
+            served.eventually(
+                lambda: any(run["jobName"] == "results" and run["status"] == "SUCCESS" for run in ui.runs()),
+                "the day has its results",
+                patience=600,
+            )
+            served.eventually(lambda: len(webhook.taken) == 2, "both alerts have come")
+            runs = [(run["jobName"], run["status"]) for run in reversed(ui.runs())]
+    assert runs == [
+        ("refresh_bars", "SUCCESS"),
+        ("learn", "FAILURE"),
+        ("predict", "SUCCESS"),
+        ("daily_signals", "SUCCESS"),
+        ("results", "SUCCESS"),
+    ]
+    position = world.warehouse.read(signals.QQQ_POSITION)
+    assert position["session"].max() == LAST
+    assert position["reason"][-1].startswith("abstains")
+    assert [title.removeprefix("alpha_pipeline: ") for title in webhook.titles()] == [
+        "learn failed",
+        f"stale data, 15 ticker(s) lack {LAST}",
+    ]
