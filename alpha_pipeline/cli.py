@@ -238,7 +238,8 @@ def add_tickers(
     settings = _settings(source, path, warehouse, of_market=source is None)
     asked = _checked(names)
     bars = _require_source(settings)
-    require_known(bars, asked, last_wanted(settings))
+    with errors.status(f"asking {bars.market} about {', '.join(asked)}"):
+        require_known(bars, asked, last_wanted(settings))
     held = Warehouse(settings.warehouse)
     claim_market(held, MarketRecord(bars.kind, bars.market))
     new = add(held, asked)

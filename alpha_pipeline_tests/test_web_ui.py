@@ -24,7 +24,7 @@ from alpha_pipeline_tests.defs.world import FIRST, LAST, World, forecasts, make_
 
 GROUPS: Final = ("raw", "features", "targets", "models", "forecasts", "signals", "portfolio", "evaluation")
 TICKER: Final = "SPY"
-RAW: Final = ("raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage")
+RAW: Final = ("raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage", "raw/second_opinion")
 FEATURES: Final = ("features/technical", "features/price_action", "features/market_context")
 SIGNALS: Final = (
     "signals/mag7_ballots",

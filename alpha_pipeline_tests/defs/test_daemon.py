@@ -20,7 +20,7 @@ STATUS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { __
 LAUNCH = """mutation($asked: ExecutionParams!) { launchRun(executionParams: $asked) {
     __typename ... on PythonError { message } } }"""
 TICKERS = ["QQQ", "SPY", "NVDA"]
-RAW = ["raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage"]
+RAW = ["raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage", "raw/second_opinion"]
 FEATURES = ["features/technical", "features/price_action", "features/market_context"]
 
 
@@ -56,8 +56,8 @@ def test_a_backfill_of_three_tickers_is_one_run(world: World, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_day_goes_from_refresh_to_results_past_a_failed_stage_and_tells_of_it(world: World, tmp_path: Path) -> None:
-    """Three tickers are too few for the models that look at the whole market: learning fails, the day goes on."""
+def test_a_day_goes_from_refresh_to_results_and_tells_what_it_lacks(world: World, tmp_path: Path) -> None:
+    """Fifteen of the eighteen core tickers have no bars: the position abstains, and a person hears of it."""
     tags = {**range_tags(TICKERS[0], TICKERS[-1]), SESSION_TAG: LAST.isoformat()}
     asked = {
         "selector": {
@@ -77,19 +77,11 @@ def test_a_day_goes_from_refresh_to_results_past_a_failed_stage_and_tells_of_it(
                 "the day has its results",
                 patience=600,
             )
-            served.eventually(lambda: len(webhook.taken) == 2, "both alerts have come")
+            served.eventually(lambda: webhook.taken, "an alert has come")
             runs = [(run["jobName"], run["status"]) for run in reversed(ui.runs())]
-    assert runs == [
-        ("refresh_bars", "SUCCESS"),
-        ("learn", "FAILURE"),
-        ("predict", "SUCCESS"),
-        ("daily_signals", "SUCCESS"),
-        ("results", "SUCCESS"),
-    ]
+    stages = ("refresh_bars", "learn", "predict", "daily_signals", "results")
+    assert runs == [(stage, "SUCCESS") for stage in stages]
     position = world.warehouse.read(signals.QQQ_POSITION)
     assert position["session"].max() == LAST
     assert position["reason"][-1].startswith("abstains")
-    assert [title.removeprefix("alpha_pipeline: ") for title in webhook.titles()] == [
-        "learn failed",
-        f"stale data, 15 ticker(s) lack {LAST}",
-    ]
+    assert webhook.titles() == [f"alpha_pipeline: stale data, 15 ticker(s) lack {LAST}"]
