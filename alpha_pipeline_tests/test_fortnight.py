@@ -138,7 +138,7 @@ def replayed(folder: Path) -> Iterator[tuple[Diary, Diary, Warehouse, Warehouse]
                 world.server.refuse(429, times=1000, body="Too Many Requests")
             ours.evening(world, day, world.warehouse)
             world.server.calm()
-            world.hands.seconds += 86_400
+            world.naps.time += 86_400
         at_once = Warehouse(folder / "at once")
         single.evening(world, END, at_once)
         yield ours, single, world.warehouse, at_once

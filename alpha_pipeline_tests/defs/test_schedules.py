@@ -16,21 +16,13 @@ from alpha_pipeline.defs.chain import CHAIN_TAG, NEWCOMERS_TAG, SESSION_TAG, WIL
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.partitions import range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.steps import signals
 from alpha_pipeline.universe import CORE, UNIVERSE
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline_tests.defs.world import World, fresh_defs, make_world
+from alpha_pipeline_tests.pipeline_world import signal_all
 
 NEW_YORK = ZoneInfo("America/New_York")
 TICK = {"dagster/asset_partition_range_start": UNIVERSE[0], "dagster/asset_partition_range_end": UNIVERSE[-1]}
-WRITES = (
-    signals.write_ballots,
-    signals.write_vote,
-    signals.write_ranks,
-    signals.write_rotation,
-    signals.write_regime,
-    signals.write_position,
-)
 
 
 @pytest.fixture
@@ -227,10 +219,7 @@ def test_the_day_goes_on_from_refresh_to_results_whether_a_stage_fails_or_not(ch
 
 
 def test_a_missed_week_of_signals_is_made_in_order_and_nothing_else(chain: Chain) -> None:
-    warehouse = chain.world.warehouse
-    days = calendar.between(dt.date(2016, 1, 4), dt.date(2016, 11, 18))
-    for write in WRITES:
-        write(warehouse, days)
+    signal_all(chain.world.warehouse, calendar.between(dt.date(2016, 1, 4), dt.date(2016, 11, 18)))
     [request] = chain.end(chain.start("predict", {**HELD, **DAY, CHAIN_TAG: "one"}), "signals_after_forecast")
     assert request.tags == {**range_tags("2016-11-21", "2016-11-25"), **DAY, CHAIN_TAG: "one"}
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -18,24 +18,10 @@ from alpha_pipeline.steps.ingest import IngestReport, final_bars, ingest_ticker
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline_tests.loopback_yahoo import LoopbackYahoo, Trade
+from alpha_pipeline_tests.patience import Naps
 from alpha_pipeline_tests.pipeline_world import after_close
 
 SAID = [name for name in BARS_SCHEMA if name != "fetched_at"]
-
-
-@dataclass
-class Hands:
-    """A wall clock that moves only when somebody sleeps."""
-
-    seconds: float = 1_700_000_000.0
-    naps: list[float] = field(default_factory=list)
-
-    def time(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.seconds += seconds
 
 
 @dataclass
@@ -46,7 +32,7 @@ class World:
         server: the loopback Yahoo; its clock is the replayed time.
         source: asks it.
         warehouse: where the bars go.
-        hands: the wall clock that the source's pace looks at.
+        naps: the wall clock that the source's pace looks at.
         first: the first session asked for.
         folder: of everything that is kept.
     """
@@ -54,13 +40,13 @@ class World:
     server: LoopbackYahoo
     source: YahooSource
     warehouse: Warehouse
-    hands: Hands
+    naps: Naps
     first: dt.date
     folder: Path
 
     def another_source(self, timeout_s: float = 15.0) -> YahooSource:
         """A source with the same pace, as another process has it."""
-        return _source(self.server, self.folder, self.hands, timeout_s)
+        return _source(self.server, self.folder, self.naps, timeout_s)
 
     def refresh(self, ticker: str, at: dt.date | dt.datetime, through: dt.date | None = None) -> IngestReport:
         """Bring a ticker up to date on the evening of a session, or at a moment."""
@@ -90,16 +76,16 @@ class World:
 def yahoo_world(folder: Path, first: dt.date, now: dt.datetime) -> Iterator[World]:
     """A world whose server runs; yfinance's memory is wiped behind it."""
     with LoopbackYahoo(now) as server:
-        hands = Hands()
-        yield World(server, _source(server, folder, hands), Warehouse(folder / "warehouse"), hands, first, folder)
+        naps = Naps()
+        yield World(server, _source(server, folder, naps), Warehouse(folder / "warehouse"), naps, first, folder)
         for ticker in server.listings:
             get_tz_cache().store(ticker, None)
     YfData.cache_get.cache_clear()
     SingletonMeta._instances.clear()
 
 
-def _source(server: LoopbackYahoo, folder: Path, hands: Hands, timeout_s: float = 15.0) -> YahooSource:
-    pace = Pace(folder / "pace", 2.0, hands.time, hands.sleep)
+def _source(server: LoopbackYahoo, folder: Path, naps: Naps, timeout_s: float = 15.0) -> YahooSource:
+    pace = Pace(folder / "pace", 2.0, naps.clock, naps.sleep)
     return YahooSource(server.url, folder / "yfinance", now=lambda: server.now, pace=pace, timeout_s=timeout_s)
 
 

@@ -228,7 +228,7 @@ def test_429_storm_then_recovery(world: World) -> None:
     with pytest.raises(CoolingError, match="nothing is asked for another"):
         world.refresh("AAA", DAY)
     assert world.server.chart_requests("AAA") <= asked + 4
-    assert len([nap for nap in world.hands.naps if nap >= 30]) >= 2  # longer and longer pauses
+    assert len([nap for nap in world.naps.taken if nap >= 30]) >= 2  # longer and longer pauses
     everything = len(world.server.requests)
     world.source = world.another_source()  # another process, which met no refusal of its own
     for ticker in tickers:
@@ -238,7 +238,7 @@ def test_429_storm_then_recovery(world: World) -> None:
     assert world.rows(raw.BARS, "AAA")["session"].max() == EVE
 
     world.server.calm()
-    world.hands.seconds += 600
+    world.naps.time += 600
     for ticker in tickers:
         assert world.refresh(ticker, DAY).status == "complete"
         assert_as_if_fetched_at_once(world, ticker)
@@ -249,11 +249,11 @@ def test_one_429_makes_every_ticker_wait(world: World) -> None:
     world.server.refuse(429, ticker="AAA", times=3)
     with pytest.raises(CoolingError) as refused:
         world.refresh("AAA", EVE)
-    world.hands.seconds += refused.value.seconds - 50  # so little is left that it is worth waiting for
-    began = world.hands.seconds
+    world.naps.time += refused.value.seconds - 50  # so little is left that it is worth waiting for
+    began = world.naps.time
     world.source = world.another_source()
     assert world.refresh("BBB", EVE).status == "complete"
-    assert 50 <= world.hands.seconds - began < 60
+    assert 50 <= world.naps.time - began < 60
 
 
 def test_500_then_recovery_in_the_same_process(world: World) -> None:
@@ -302,7 +302,7 @@ def test_a_new_ticker_whose_first_time_zone_call_fails(world: World) -> None:
 def test_a_crumb_that_is_refused_does_not_matter(world: World) -> None:
     world.server.refuse(429, times=10, asked="crumb")
     assert world.refresh("AAA", EVE).status == "complete"
-    assert [nap for nap in world.hands.naps if nap > 1] == []
+    assert [nap for nap in world.naps.taken if nap > 1] == []
 
 
 def test_one_of_sixty_delisted(world: World) -> None:
