@@ -334,11 +334,13 @@ def _tickers(names: str | None, settings: Settings) -> list[str] | None:
 
 def _sync_partitions(settings: Settings) -> None:
     """Show the web UI the tickers that the warehouse follows."""
+    from alpha_pipeline.defs.alive import bury
     from alpha_pipeline.defs.home import open_instance
     from alpha_pipeline.defs.partitions import sync_tickers
     from alpha_pipeline.warehouse.store import Warehouse
 
     with open_instance(settings) as instance:
+        bury(instance, settings.warehouse)
         sync_tickers(instance, Warehouse(settings.warehouse))
 
 

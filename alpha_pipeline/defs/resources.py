@@ -4,6 +4,7 @@ import datetime as dt
 
 import dagster as dg
 
+from alpha_pipeline.defs.alive import show_alive
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.registry import make_source
@@ -16,6 +17,11 @@ class AlphaResource(dg.ConfigurableResource[None]):
     """The settings of the process (environment variables, overridden by `overrides`) and what they name."""
 
     overrides: dict[str, str] = {}  # noqa: RUF012  pydantic copies field defaults
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Say that the run is alive."""
+        if context.run is not None:  # else a schedule or a sensor
+            show_alive(self.settings().warehouse, context.run.run_id)
 
     def settings(self) -> Settings:
         """The typed settings."""

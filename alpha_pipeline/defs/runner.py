@@ -9,6 +9,7 @@ import dagster as dg
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alerts import failure_message
+from alpha_pipeline.defs.alive import bury
 from alpha_pipeline.defs.assets.forecasts import experiments
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
@@ -57,6 +58,7 @@ class Runner:
         self.definitions = build_defs()
         self.alpha = AlphaResource()
         self.warehouse = self.alpha.warehouse()
+        bury(self.instance, self.warehouse.root)
         self.problems: list[str] = []
 
     def day(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:

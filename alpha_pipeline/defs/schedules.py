@@ -13,6 +13,7 @@ import dagster as dg
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
+from alpha_pipeline.defs.alive import bury
 from alpha_pipeline.defs.chain import (
     CHAIN_TAG,
     NEWCOMERS_TAG,
@@ -145,8 +146,16 @@ def _follow(name: str, stage: "Job", then: "Job", decide: Decide, status: dg.Dag
 
 _DONE, _FAILED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 
+
+@dg.sensor(name="dead_runs", minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def dead_runs(context: dg.SensorEvaluationContext, alpha: AlphaResource) -> dg.SkipReason:
+    """End the runs whose process was killed: they would hold their place, and the pool, for good."""
+    dead = bury(context.instance, alpha.warehouse().root)
+    return dg.SkipReason(f"Ended {', '.join(dead)}." if dead else "Every run that counts as started is alive.")
+
+
 SCHEDULES = [after_close, before_open, weekly_training]
-SENSORS = [
+FOLLOWERS = [
     _follow("learn_after_refresh", jobs.REFRESH_BARS, jobs.LEARN, _learn, _DONE),
     _follow("learn_after_failed_refresh", jobs.REFRESH_BARS, jobs.LEARN, _learn, _FAILED),
     _follow("forecast_after_learning", jobs.LEARN, jobs.PREDICT, _predict, _DONE),
@@ -156,3 +165,4 @@ SENSORS = [
     _follow("results_after_signals", jobs.SIGNALS, jobs.RESULTS, _results, _DONE),
     _follow("results_after_failed_signals", jobs.SIGNALS, jobs.RESULTS, _results, _FAILED),
 ]
+SENSORS = [dead_runs, *FOLLOWERS]

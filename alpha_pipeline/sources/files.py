@@ -147,7 +147,8 @@ def _parsed(file: Path) -> pl.DataFrame:
     """The file as it is; every column of a CSV as text, so that no value can stop the reading."""
     try:
         if file.suffix.lower() == ".parquet":
-            return pl.read_parquet(file)
+            # Whole and at once: Polars opens a path more than once, and a file may be replaced in between.
+            return pl.read_parquet(file.read_bytes())
         return pl.read_csv(file, infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy")
     except (PolarsError, OSError) as error:
         cause = str(error).partition("\n")[0]

@@ -5,7 +5,10 @@ itself, and it is never replaced under an open reader: views read globs, so new 
 """
 
 import io
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -85,15 +88,37 @@ def query(warehouse: Warehouse, tables: Sequence[Table], sql: str) -> pl.DataFra
         SqlError: DuckDB's first line about what is wrong.
     """
     _seed_empty_tables(warehouse, tables)
-    with duckdb.connect(":memory:") as connection:
+    with _pinned(warehouse, tables) as still, duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for statement in statements(warehouse, tables):
+        for statement in statements(still, tables):
             connection.execute(statement)
         try:
             relation = connection.sql(sql)
             return pl.DataFrame() if relation is None else relation.pl()
         except duckdb.Error as error:
             raise SqlError(str(error).strip().replace("\n", " ")) from None
+
+
+@contextmanager
+def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[Warehouse]:
+    """The objects as they are now, under names that no writer replaces.
+
+    DuckDB opens a file more than once in a query, and takes one that was replaced in between for broken.
+    """
+    with tempfile.TemporaryDirectory(dir=warehouse.root, prefix=".pinned") as folder:
+        for table in tables:
+            target = Path(folder) / warehouse.folder(table)
+            target.mkdir(parents=True)
+            for path in (warehouse.root / warehouse.folder(table)).glob("[!.]*.parquet"):
+                _link(path, target / path.name)
+        yield Warehouse(Path(folder))
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(path)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(path, target)
 
 
 def _seed_empty_tables(warehouse: Warehouse, tables: Sequence[Table]) -> None:

@@ -129,7 +129,8 @@ def test_what_runs_the_graph(repository: dg.RepositoryDefinition) -> None:
         "results_after_failed_signals": "results",
         "new_tickers": "refresh_bars",
     }
-    assert {s.name for s in repository.sensor_defs if not s.has_jobs} == {"alert_on_failure", "alert_after_results"}
+    others = {s.name for s in repository.sensor_defs if not s.has_jobs}
+    assert others == {"alert_on_failure", "alert_after_results", "dead_runs"}
 
 
 def test_checks_are_of_the_tables_and_run_with_the_results(repository: dg.RepositoryDefinition) -> None:

@@ -147,7 +147,7 @@ def test_training_takes_the_tickers_with_bars(instance: dg.DagsterInstance, worl
     assert request.tags == {**TICK, "dagster/asset_partition_range_end": "NVDA"}
 
 
-SENSORS = {sensor.name: sensor for sensor in schedules.SENSORS}
+FOLLOWERS = {sensor.name: sensor for sensor in schedules.FOLLOWERS}
 DAY = {SESSION_TAG: "2016-11-25"}
 NEW = {NEWCOMERS_TAG: "yes"}
 
@@ -179,7 +179,7 @@ class Chain:
         context = dg.build_run_status_sensor_context(
             sensor_name=sensor, dagster_instance=self.instance, dagster_run=run, dagster_event=event
         )
-        return list(cast("Iterator[dg.RunRequest]", SENSORS[sensor](context, alpha=alpha(self.world))))
+        return list(cast("Iterator[dg.RunRequest]", FOLLOWERS[sensor](context, alpha=alpha(self.world))))
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_the_sensors_watch_the_job_before_theirs() -> None:
         "signals": (jobs.PREDICT, jobs.SIGNALS),
         "results": (jobs.SIGNALS, jobs.RESULTS),
     }
-    for name, sensor in SENSORS.items():
+    for name, sensor in FOLLOWERS.items():
         before, after = watched[name.partition("_")[0]]
         assert sensor._monitored_jobs == [before]
         assert sensor.job_name == after.name

@@ -39,6 +39,17 @@ def test_a_shell_holding_the_file_open_blocks_neither_publishing_nor_queries(war
     assert views.publish(warehouse, TABLES)
 
 
+def test_a_query_reads_what_was_held_when_it_began(warehouse: Warehouse) -> None:
+    """DuckDB opens a file more than once, and one that is replaced in between is broken to it."""
+    warehouse.write(raw.BARS, "QQQ", bars())
+    views.query(warehouse, TABLES, "select 1")
+    with views._pinned(warehouse, TABLES) as still:
+        warehouse.write(raw.BARS, "QQQ", bars(days=3))
+        assert still.read(raw.BARS, ["QQQ"]).height == 5
+    assert views.query(warehouse, TABLES, "from raw.bars").height == 3
+    assert [path.name for path in warehouse.root.glob(".pinned*")] == []
+
+
 def test_deleting_the_database_loses_nothing(warehouse: Warehouse) -> None:
     warehouse.write(raw.BARS, "QQQ", bars())
     views.publish(warehouse, TABLES)
