@@ -1,4 +1,4 @@
-"""kill -9 of the command at a random moment, a dozen times: one of two files that make thirty kills.
+"""kill -9 of the command at a random moment, sixteen times: one of two files that make thirty kills.
 
 After each, every object reads, nothing acknowledged is lost or doubled, and the next run finishes the work: the
 warehouse is the one that a single uninterrupted run makes.
@@ -16,7 +16,7 @@ from alpha_pipeline_tests.defs.world import World
 
 pytestmark = pytest.mark.slow
 
-COMMANDS, COMMANDS_WITH_WORKERS = 8, 4
+COMMANDS, COMMANDS_WITH_WORKERS = 12, 4
 
 
 @pytest.fixture(scope="module")

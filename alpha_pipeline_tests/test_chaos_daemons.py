@@ -22,7 +22,7 @@ from alpha_pipeline_tests.defs.world import World
 
 pytestmark = pytest.mark.slow
 
-WORKERS, DAEMONS = 10, 8
+WORKERS, DAEMONS = 10, 4
 LAUNCH: Final = """mutation($asked: ExecutionParams!) { launchRun(executionParams: $asked) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 
