@@ -13,6 +13,7 @@ import json
 import logging
 import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -26,6 +27,7 @@ import yfinance as yf
 import yfinance.cache
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import RequestException
+from peewee import PeeweeException
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFPricesMissingError
 
@@ -119,7 +121,8 @@ class YahooSource:
         if not sessions.between(first, last):
             no_bars, no_actions = pl.DataFrame(schema=ANSWER_SCHEMA), pl.DataFrame(schema=ACTION_SCHEMA)
             return Answer(ticker, no_bars, no_actions, self.kind)
-        _prepare_yfinance(self._cache_dir)
+        with _PREPARING:
+            _prepare_yfinance(self._cache_dir)
         history = self._history(ticker, first, last)
         self._keep_zone(ticker, history)
         bars = _bars(ticker, history, sessions.last_closed(self._now()))
@@ -128,8 +131,6 @@ class YahooSource:
 
     def _history(self, ticker: str, first: dt.date, last: dt.date) -> pd.DataFrame:
         """The frame that yfinance makes, in as many attempts as it takes and is worth."""
-        if ticker in self._known_zones:
-            yfinance.cache.get_tz_cache().store(ticker, self._known_zones[ticker])
         cause = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -140,8 +141,8 @@ class YahooSource:
                 cause = f"no bars from {first} to {last}: {error.rationale}"
                 if error.yahoo_reason is not None:  # without a reason it may be an empty answer in passing
                     raise SourceError(f"Yahoo has {cause} ({ticker}).") from error
-            # A malformed answer surfaces in yfinance as whichever lookup failed first.
-            except (YFException, RequestException, ValueError, LookupError, TypeError) as error:
+            # A malformed answer surfaces in yfinance as whichever lookup failed first; its SQLite files may be locked.
+            except (YFException, RequestException, PeeweeException, ValueError, LookupError, TypeError) as error:
                 cause = f"{type(error).__name__}: {error}"
             if attempt < ATTEMPTS:
                 self._pace.pause(attempt)
@@ -153,6 +154,8 @@ class YahooSource:
         """One attempt; a refusal for asking too much is everybody's to know."""
         # This cache keeps errors, and values that Yahoo has restated since, for the life of the process.
         YfData.cache_get.cache_clear()
+        if ticker in self._known_zones:
+            yfinance.cache.get_tz_cache().store(ticker, self._known_zones[ticker])
         try:
             history = yf.Ticker(ticker, session=self._session).history(
                 start=first,
@@ -236,9 +239,15 @@ def _reason(body: str) -> str:
         return ""
 
 
+_PREPARING: Final = threading.Lock()
+
+
 @cache
 def _prepare_yfinance(parent: Path | None) -> None:
-    """Make yfinance raise, and give this process its own folder for its SQLite files: shared ones lock up."""
+    """Make yfinance raise, and give this process its own folder for its SQLite files: shared ones lock up.
+
+    So do those of one process while two threads create them: they are created here, before any thread asks.
+    """
     yf.config.debug.hide_exceptions = False
     # It warns on every call under pandas 3, and logs what it now raises.
     warnings.filterwarnings("ignore", category=Warning, module="yfinance")
@@ -248,6 +257,8 @@ def _prepare_yfinance(parent: Path | None) -> None:
     folder = tempfile.mkdtemp(prefix="yfinance-", dir=parent)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     yf.set_tz_cache_location(folder)
+    yfinance.cache.get_tz_cache().initialise()
+    yfinance.cache.get_cookie_cache().initialise()
 
 
 def _days(history: pd.DataFrame) -> pl.Series:

@@ -5,14 +5,17 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 import pytest
 import yfinance.cache
+from peewee import OperationalError
 from yfinance.data import SingletonMeta, YfData
 
 from alpha_pipeline import sessions
@@ -20,7 +23,7 @@ from alpha_pipeline.errors import CoolingError, SourceError, UnknownTickerError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA
 from alpha_pipeline.sources.pace import Pace
-from alpha_pipeline.sources.yahoo import YahooSource
+from alpha_pipeline.sources.yahoo import YahooSource, _prepare_yfinance
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, trades
 from alpha_pipeline_tests.patience import Naps
 
@@ -198,6 +201,44 @@ def test_a_failed_time_zone_does_not_poison_a_new_ticker(server: LoopbackYahoo, 
         source.fetch("NEW", FIRST, LAST)
     assert all("range=1d" in path for path in server.requests if "NEW" in path)
     assert source.fetch("NEW", FIRST, LAST).bars.height == 20
+
+
+def test_threads_that_begin_together_create_its_files_once(
+    source: YahooSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[int] = []
+    create = yfinance.cache._TzCache.initialise
+
+    def slowly(held: yfinance.cache._TzCache) -> None:
+        if held.initialised == -1:
+            entered.append(1)
+            time.sleep(0.1)
+        create(held)
+
+    for manager in (yfinance.cache._TzDBManager, yfinance.cache._CookieDBManager, yfinance.cache._ISINDBManager):
+        monkeypatch.setattr(manager, "_db", None)
+        monkeypatch.setattr(manager, "_cache_dir", manager._cache_dir)
+    monkeypatch.setattr(yfinance.cache._TzCacheManager, "_tz_cache", None)
+    monkeypatch.setattr(yfinance.cache._CookieCacheManager, "_Cookie_cache", None)
+    monkeypatch.setattr(yfinance.cache._TzCache, "initialise", slowly)
+    prepare = cache(_prepare_yfinance.__wrapped__)
+    monkeypatch.setattr("alpha_pipeline.sources.yahoo._prepare_yfinance", prepare)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: source.fetch("AAA", FIRST, LAST).bars.height, range(4)))
+    assert (answers, entered) == ([20] * 4, [1])
+
+
+def test_a_locked_file_of_yfinance_is_tried_again(source: YahooSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    look, locked = yfinance.cache._TzCache.lookup, iter([True, True])
+
+    def lookup(cache: yfinance.cache._TzCache, ticker: str) -> str | None:
+        if next(locked, False):
+            raise OperationalError("database is locked")
+        return look(cache, ticker)
+
+    monkeypatch.setattr(yfinance.cache._TzCache, "lookup", lookup)
+    assert source.fetch("AAA", FIRST, LAST).bars.height == 20
+    assert next(locked, False) is False
 
 
 def test_a_server_that_is_away(naps: Naps, tmp_path: Path) -> None:
