@@ -1,6 +1,6 @@
 """Every table of the warehouse, for what concerns them all: the views, `alpha sql`, the checks."""
 
-from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import forecasts, raw, results, signals
 
@@ -14,6 +14,8 @@ TABLES: tuple[Table, ...] = (
     TECHNICAL,
     PRICE_ACTION,
     MARKET_CONTEXT,
+    VOLATILITY,
+    SECTOR_CONTEXT,
     forecasts.FORWARD,
     forecasts.DAILY,
     signals.MAG7_BALLOTS,

@@ -30,6 +30,16 @@ def all_sessions() -> tuple[dt.date, ...]:
 
 
 @cache
+def planned_sessions() -> tuple[dt.date, ...]:
+    """Every day from 1990 to 2035 on which the exchange was to open by its rules: unplanned closures count, ascending.
+
+    So a closure that is decided later moves nothing that was said of the days before it.
+    """
+    unplanned = (stamp.date() for stamp in _calendar().adhoc_holidays)
+    return tuple(sorted({*all_sessions(), *(day for day in unplanned if CALENDAR_FIRST <= day <= CALENDAR_LAST)}))
+
+
+@cache
 def _positions() -> dict[dt.date, int]:
     return {session: i for i, session in enumerate(all_sessions())}
 

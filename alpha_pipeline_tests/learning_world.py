@@ -27,13 +27,24 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "hybrid": {"kind": "hybrid", "width": 8, "heads": 2},
     "v17": {"kind": "v17", "width": 4},
     "ridge": {"kind": "ridge"},
+    "lightgbm": {"kind": "lightgbm", "most_trees": 60, "learning_rate": 0.1, "fewest_in_leaf": 20},
     "expanding_mean": {"kind": "expanding_mean"},
+    "last_value": {"kind": "last_value"},
+    "sniper": {"kind": "hybrid", "width": 8, "heads": 2},
+    "spotter": {"kind": "hybrid", "width": 8, "heads": 2},
+    "v17_no_revin": {"kind": "v17", "width": 4, "revin": False},
+    "v17_no_kan": {"kind": "v17", "width": 4, "kan": False},
+}
+TRAINED = tuple(name for name, values in ARCHITECTURES.items() if values["kind"] in {"hybrid", "v17"})
+EVENTS: dict[str, dict[str, Any]] = {
+    "sniper": {"kind": "bull", "move": 0.5, "precision": 0.4},
+    "spotter": {"kind": "spike", "rise": 0.01},
 }
 
 
 def experiment(kind: str, *, window: int = 8, training: Mapping[str, object] | None = None) -> Experiment:
     """A small experiment of an architecture."""
-    raw = kind in {"v17", "expanding_mean"}
+    raw = ARCHITECTURES[kind]["kind"] in {"v17", "expanding_mean", "last_value"}
     return Experiment.model_validate(
         {
             "name": f"small_{kind}",
@@ -41,6 +52,7 @@ def experiment(kind: str, *, window: int = 8, training: Mapping[str, object] | N
             "architecture": ARCHITECTURES[kind],
             "inputs": {"kind": "raw_bars"} if raw else {"kind": "features", "sets": ["technical"]},
             "window": window,
+            "event": EVENTS.get(kind),
             "training": QUICK | dict(training or {}),
             "tickers": ["QQQ"],
         }

@@ -74,6 +74,8 @@ def build_features(warehouse: Warehouse, tickers: Sequence[str]) -> None:
     features.build_technical(warehouse, tickers)
     features.build_price_action(warehouse, tickers)
     features.build_market_context(warehouse, tickers)
+    features.build_volatility(warehouse, tickers)
+    features.build_sector_context(warehouse, tickers)
     features.build_targets(warehouse, tickers)
 
 

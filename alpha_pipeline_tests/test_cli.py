@@ -126,7 +126,7 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
         ("run --source files", 2, ["--path"]),
         ("run --source bloomberg", 2, ["'bloomberg'", "simulated, files, yahoo"]),
         ("run --profile fast", 2, ["'fast'", "quick, standard, full"]),
-        ("run --experiments ridge,v99", 2, ["v99", "expanding_mean, ridge"]),
+        ("run --experiments ridge,v99", 2, ["v99", "expanding_mean, har_x"]),
         ("run --tickers QQQ,PLTR", 2, ["Not followed: PLTR", "alpha tickers add PLTR"]),
         ("run --through 2016-13-01", 2, ["2016-13-01", "ISO date"]),
         ("train", 1, ["`alpha run` fills it"]),

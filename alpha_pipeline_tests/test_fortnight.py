@@ -19,7 +19,7 @@ import pytest
 from alpha_pipeline import sessions
 from alpha_pipeline.datasets.folds import training_data
 from alpha_pipeline.errors import AlphaError, CoolingError
-from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.sources.simulated import simulate
@@ -42,7 +42,8 @@ END: Final = DAYS[-1]
 WRONG, LATE, SPLIT, APPEARS, DIVIDEND, MENDED, HALF = (dt.date(2016, 11, day) for day in (15, 16, 17, 18, 21, 22, 25))
 TICKERS: Final = ("QQQ", "SPY", "NVDA", "XLK", VIX)
 MADE_OF_BARS: Final = (
-    raw.BARS, raw.ACTIONS, raw.COVERAGE, raw.QUARANTINE, TECHNICAL, PRICE_ACTION, MARKET_CONTEXT, FORWARD,
+    raw.BARS, raw.ACTIONS, raw.COVERAGE, raw.QUARANTINE,
+    TECHNICAL, PRICE_ACTION, MARKET_CONTEXT, VOLATILITY, SECTOR_CONTEXT, FORWARD,
 )  # fmt: skip
 QUARTERLY: Final = Profile("quick", seeds=1, retrain_months=3)
 

@@ -46,6 +46,17 @@ def test_the_week_of_good_friday_ends_on_thursday() -> None:
     assert sessions.is_last_of_week(dt.date(2020, 12, 31))  # the ISO year ends elsewhere than the calendar year
 
 
+def test_an_unplanned_closure_was_planned_as_a_session() -> None:
+    planned = sessions.planned_sessions()
+
+    assert set(planned) > set(sessions.all_sessions())
+    assert planned == tuple(sorted(planned))
+    sandy, mourning = dt.date(2012, 10, 29), dt.date(2025, 1, 9)
+    assert {sandy, mourning} <= set(planned)
+    assert not sessions.is_session(sandy)
+    assert dt.date(2024, 7, 4) not in planned
+
+
 def test_places_do_not_wrap_around() -> None:
     with pytest.raises(NotEnoughDataError, match="1980-01-01 leads outside"):
         sessions.at_or_before(dt.date(1980, 1, 1))

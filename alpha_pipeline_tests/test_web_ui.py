@@ -25,7 +25,13 @@ from alpha_pipeline_tests.defs.world import FIRST, LAST, World, forecasts, make_
 GROUPS: Final = ("raw", "features", "targets", "models", "forecasts", "signals", "portfolio", "evaluation")
 TICKER: Final = "SPY"
 RAW: Final = ("raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage", "raw/second_opinion")
-FEATURES: Final = ("features/technical", "features/price_action", "features/market_context")
+FEATURES: Final = (
+    "features/technical",
+    "features/price_action",
+    "features/market_context",
+    "features/volatility",
+    "features/sector_context",
+)
 SIGNALS: Final = (
     "signals/mag7_ballots",
     "signals/mag7_vote",

@@ -23,7 +23,7 @@ from alpha_pipeline.models.blocks.student_t import StudentTHead
 from alpha_pipeline.models.contract import Prediction
 from alpha_pipeline.models.hybrid import Hybrid
 from alpha_pipeline.training.loop import Rows, Windows, train_epoch
-from alpha_pipeline.training.losses import student_t_nll
+from alpha_pipeline.training.losses import objective, student_t_nll
 
 FEATURES, WIDTH, HEADS, BATCH, HORIZONS, SESSIONS = 16, 32, 4, 256, 2, 4_096
 SECONDS = 8.0
@@ -98,7 +98,7 @@ def ours(window: int) -> float:
     optimiser = torch.optim.AdamW(model.parameters(), fused=True)
 
     def epoch() -> int:
-        train_epoch(model, average, optimiser, rows, spec)
+        train_epoch(model, average, optimiser, rows, spec, objective(None))
         return len(rows.rows)
 
     return per_second(epoch)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FeatureSetName = Literal["technical", "price_action", "market_context"]
+FeatureSetName = Literal["technical", "price_action", "market_context", "volatility", "sector_context"]
 
 
 class _Frozen(BaseModel):

@@ -96,7 +96,8 @@ class Runner:
         for name, experiment in experiments().items():
             if chosen is not None and name not in chosen:
                 continue
-            wanted = [t for t in registered if t in held and (t in experiment.tickers or t in extra)]
+            own = set(experiment.tickers) | (extra if experiment.joins_added else set())
+            wanted = [t for t in registered if t in held & own]
             for first, last in blocks(registered, wanted):
                 self._run(
                     Stage(

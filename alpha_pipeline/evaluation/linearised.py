@@ -39,6 +39,19 @@ def mean(values: Array) -> Summable:
     return Summable(np.column_stack([np.ones_like(values), values]), lambda t: t[..., 1] / t[..., 0])
 
 
+def share(event: Flags, *, among: Flags) -> Summable:
+    """How often the event came among some forecasts: precision among the fires, recall among the events."""
+    chosen = among.astype(np.float64)
+    return Summable(np.column_stack([chosen, chosen * event]), lambda t: t[..., 1] / t[..., 0])
+
+
+def lift(fires: Flags, event: Flags) -> Summable:
+    """Precision over the base rate."""
+    fired, happened = fires.astype(np.float64), event.astype(np.float64)
+    columns = np.column_stack([np.ones_like(fired), fired, happened, fired * happened])
+    return Summable(columns, lambda t: t[..., 3] * t[..., 0] / (t[..., 1] * t[..., 2]))
+
+
 def skill(loss: Array, reference: Array) -> Summable:
     """1 - total loss / total loss of a reference: Brier skill, R2 against the naive forecast."""
     return Summable(np.column_stack([loss, reference]), lambda t: 1 - t[..., 0] / t[..., 1])

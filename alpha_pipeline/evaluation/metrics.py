@@ -77,6 +77,16 @@ def auc(score: Array, event: Flags) -> float:
     return above / (n_event * n_other)
 
 
+def precision(fires: Flags, event: Flags) -> float:
+    """Share of the fires with the event; with the arguments exchanged, the recall."""
+    return float(np.mean(event[fires])) if fires.any() else math.nan
+
+
+def lift(fires: Flags, event: Flags) -> float:
+    """Precision over the base rate of the event: 1 is what firing at random gets."""
+    return precision(fires, event) / float(np.mean(event)) if event.any() else math.nan
+
+
 def brier(probability: Array, event: Flags) -> float:
     """Brier score: mean squared distance of the probability from the outcome, 0 the best."""
     return float(np.mean((probability - event) ** 2)) if len(event) else math.nan

@@ -61,8 +61,16 @@ def beside_outcomes(forecasts: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFr
         up_rate=pl.col("up_rate").fill_null(0.5),
         spike_rate=pl.col("spike_rate").fill_null(0.5),
         prob_spike=pl.col("prob_spike").cast(pl.Float64).fill_null(math.nan),
+        prob_bull=pl.col("prob_bull").cast(pl.Float64).fill_null(math.nan),
+        bull=(pl.col("realised") > pl.col("bull_move")).fill_null(value=False),
+        fires=_fires().fill_null(value=False),
         naive_right=pl.col("rose") ^ is_index_row,
     ).sort("model", "ticker", "horizon", "session")
+
+
+def _fires() -> pl.Expr:
+    """Whether a model of bull moves fires; a threshold of 1 holds its fire."""
+    return (pl.col("prob_bull") >= pl.col("bull_threshold")) & (pl.col("bull_threshold") < 1)
 
 
 def _rate(event: str) -> pl.Expr:

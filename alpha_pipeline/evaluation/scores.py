@@ -69,6 +69,9 @@ class Sample:
         prob_spike: forecast probability of a rise by more than 10 %; NaN where the model gives none.
         spiked: whether it rose by more than 10 %.
         spike_rate: share of such rises among the labels known at the session.
+        prob_bull: forecast probability of a bull move; NaN where the model gives none.
+        bull: whether a bull move came.
+        fires: whether the model of bull moves fired.
         naive_right: whether the naive direction was right: up, or down for an index.
     """
 
@@ -81,6 +84,9 @@ class Sample:
     prob_spike: Array
     spiked: Flags
     spike_rate: Array
+    prob_bull: Array
+    bull: Flags
+    fires: Flags
     naive_right: Flags
 
     @classmethod
@@ -165,6 +171,39 @@ SPIKE_METRICS: Final = (
         lambda s: linearised.skill((s.prob_spike - s.spiked) ** 2, (s.spike_rate - s.spiked) ** 2),
     ),
 )
+# What firing at random gets: the base rate as precision, the coverage as recall.
+BULL_METRICS: Final = (
+    Metric(
+        "bull_auc",
+        lambda s: metrics.auc(s.prob_bull, s.bull),
+        lambda _: 0.5,
+        lambda s: linearised.area_under_roc(s.prob_bull, s.bull),
+    ),
+    Metric(
+        "bull_precision",
+        lambda s: metrics.precision(s.fires, s.bull),
+        lambda s: float(np.mean(s.bull)),
+        lambda s: linearised.share(s.bull, among=s.fires),
+    ),
+    Metric(
+        "bull_recall",
+        lambda s: metrics.precision(s.bull, s.fires),
+        lambda s: float(np.mean(s.fires)),
+        lambda s: linearised.share(s.fires, among=s.bull),
+    ),
+    Metric(
+        "bull_coverage",
+        lambda s: float(np.mean(s.fires)),
+        lambda s: float(np.mean(s.bull)),
+        lambda s: linearised.mean(s.fires.astype(np.float64)),
+    ),
+    Metric(
+        "bull_lift",
+        lambda s: metrics.lift(s.fires, s.bull),
+        lambda _: 1.0,
+        lambda s: linearised.lift(s.fires, s.bull),
+    ),
+)
 
 
 def scores(forecasts: pl.DataFrame, targets: pl.DataFrame, windows: Sequence[Window]) -> pl.DataFrame:
@@ -219,8 +258,9 @@ def _scored(
     sample: Sample, windows: Sequence[Window]
 ) -> Iterator[tuple[str, str, tuple[float, float, float, int, float]]]:
     """(metric, window, (value, ci_low, ci_high, n, baseline)) of one group."""
-    has_spikes = not np.isnan(sample.prob_spike).any()
-    chosen = (*METRICS, *SPIKE_METRICS) if has_spikes else METRICS
+    spike = () if np.isnan(sample.prob_spike).any() else SPIKE_METRICS
+    bull = () if np.isnan(sample.prob_bull).any() else BULL_METRICS
+    chosen = (*METRICS, *spike, *bull)
     for window in windows:
         part = sample.within(window)
         if np.unique(part.session).size < MIN_SESSIONS:

@@ -9,23 +9,27 @@ Only `vix_log` depends on a level. Everything else is unchanged when any one his
 Source of the turn of the month: Lakonishok and Smidt, "Are Seasonal Anomalies Real?", 1988.
 """
 
-import functools
 import math
-import operator
-from collections.abc import Sequence
 
 import polars as pl
 
-from alpha_pipeline.features.adjust import adjusted
+from alpha_pipeline.features.context import (
+    by_ticker,
+    closes,
+    co_deviations,
+    correlation,
+    features_of,
+    joined,
+    mean,
+    sessions_of,
+)
 from alpha_pipeline.features.feature import Feature
-from alpha_pipeline.features.panel import SAME, Compute, Panel, described, usable
+from alpha_pipeline.features.panel import SAME, Panel, described
+from alpha_pipeline.features.sectors import between_sectors, sector_rank, sector_returns, yardsticks
 from alpha_pipeline.features.technical import SESSIONS_A_YEAR
-from alpha_pipeline.features.windows import Sums, Variances, indicator, lag, ratio, within
+from alpha_pipeline.features.windows import Sums, Variances, indicator, lag, ratio
 from alpha_pipeline.sessions import all_sessions
-from alpha_pipeline.universe import MAG7, SECTORS, VIX
-
-CYCLICAL = ("XLK", "XLY")
-DEFENSIVE = ("XLU", "XLP")
+from alpha_pipeline.universe import MAG7, VIX
 
 VIX_FEATURES = (
     Feature("vix_log", 0, "Log of the VIX close, in index points"),
@@ -90,7 +94,6 @@ _MEMBER_FEATURES = (
     Feature("up", 1, "1 where the close rose"),
     Feature("return_5", 5, "Log return over 5 sessions"),
 )
-_RETURN_20 = Feature("return_20", 20, "Log return over 20 sessions")
 
 
 def market_context(bars: pl.DataFrame, context: pl.DataFrame) -> pl.DataFrame:
@@ -105,40 +108,21 @@ def market_context(bars: pl.DataFrame, context: pl.DataFrame) -> pl.DataFrame:
         ``ticker, session`` and `FEATURES`, in the order of the bars. Null in the warm-up, and where a
         session has no context.
     """
-    sessions = bars.select(pl.col("session").unique()).sort("session")
-    sectors = _sector_returns(context, sessions)
-    benchmarks = _closes(context, sessions).hstack(_yardsticks(sectors))
+    sessions = sessions_of(bars)
+    sectors = sector_returns(context, sessions, [20])[20]
+    benchmarks = closes(context, ("QQQ", "SPY"), sessions).hstack(yardsticks(sectors, 20))
     with_benchmarks = bars.join(benchmarks, on="session", how="left", maintain_order="left")
     relative = described(with_benchmarks, RELATIVE_FEATURES, _relative)
-    market = _joined(
+    market = joined(
         sessions,
-        _of(context, (VIX,), VIX_FEATURES, _vix).drop("ticker"),
-        _of(context, ("QQQ",), QQQ_FEATURES, _qqq).drop("ticker"),
+        features_of(context, (VIX,), VIX_FEATURES, _vix).drop("ticker"),
+        features_of(context, ("QQQ",), QQQ_FEATURES, _qqq).drop("ticker"),
         _breadth(context, sessions),
-        sessions.hstack(_between_sectors(sectors)),
+        sessions.hstack(between_sectors(sectors, 20)),
         _calendar(),
     )
     whole = relative.join(market, on="session", how="left", maintain_order="left")
     return whole.select("ticker", "session", *(feature.name for feature in FEATURES))
-
-
-def _joined(sessions: pl.DataFrame, *parts: pl.DataFrame) -> pl.DataFrame:
-    """The parts side by side, one row per session, null where a part has none."""
-    return functools.reduce(
-        lambda left, right: left.join(right, on="session", how="left", maintain_order="left"), parts, sessions
-    )
-
-
-def _of(context: pl.DataFrame, tickers: Sequence[str], features: Sequence[Feature], compute: Compute) -> pl.DataFrame:
-    """The features of some tickers of the context, each from its own bars."""
-    return described(context.filter(pl.col("ticker").is_in(tickers)), features, compute)
-
-
-def _split(frame: pl.DataFrame, tickers: Sequence[str], sessions: pl.DataFrame) -> list[pl.DataFrame]:
-    """One frame per ticker, with a row for every session, null where the ticker has none."""
-    grid = pl.DataFrame({"ticker": tickers}).join(sessions, how="cross", maintain_order="left_right")
-    whole = grid.join(frame, on=["ticker", "session"], how="left", maintain_order="left")
-    return [whole.slice(i * sessions.height, sessions.height) for i in range(len(tickers))]
 
 
 def _vix(panel: Panel) -> dict[str, pl.Series]:
@@ -182,61 +166,10 @@ def _member(panel: Panel) -> dict[str, pl.Series]:
 
 def _breadth(context: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
     """Means over those of the Magnificent Seven that are defined at each session."""
-    members = _split(_of(context, MAG7, _MEMBER_FEATURES, _member), MAG7, sessions)
+    members = by_ticker(features_of(context, MAG7, _MEMBER_FEATURES, _member), MAG7, sessions)
     named = zip(BREADTH_FEATURES, _MEMBER_FEATURES, strict=True)
-    means = [_mean([m[source.name] for m in members]).alias(target.name) for target, source in named]
+    means = [mean([m[source.name] for m in members]).alias(target.name) for target, source in named]
     return sessions.with_columns(means)
-
-
-def _sector_returns(context: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
-    """The sectors' 20-session log returns: one row per session, one column per sector."""
-    members = _split(_of(context, SECTORS, (_RETURN_20,), _return_20), SECTORS, sessions)
-    return pl.DataFrame([m["return_20"].alias(ticker) for ticker, m in zip(SECTORS, members, strict=True)])
-
-
-def _return_20(panel: Panel) -> dict[str, pl.Series]:
-    return {"return_20": (panel["close"] / lag(panel["close"], 20)).log()}
-
-
-def _between_sectors(returns: pl.DataFrame) -> pl.DataFrame:
-    """How far the sectors lie apart, and whether the cyclical ones lead."""
-    mean = _mean(returns.get_columns())
-    squares = [(column - mean) * (column - mean) for column in returns.get_columns()]
-    cyclical = returns[CYCLICAL[0]] + returns[CYCLICAL[1]]
-    defensive = returns[DEFENSIVE[0]] + returns[DEFENSIVE[1]]
-    return pl.DataFrame({"sector_dispersion_20": _mean(squares).sqrt(), "risk_appetite_20": (cyclical - defensive) / 2})
-
-
-def _mean(columns: Sequence[pl.Series]) -> pl.Series:
-    """Row by row mean of what is not null; null where nothing is.
-
-    Added in a fixed order: a horizontal sum may add in any order, and differ in the last bit.
-    """
-    total = functools.reduce(operator.add, [column.fill_null(0.0) for column in columns])
-    return ratio(total, _count(columns), otherwise=None)
-
-
-def _yardsticks(returns: pl.DataFrame) -> pl.DataFrame:
-    """What a 20-session log return is held against; a missing sector is never lower than the ticker."""
-    columns = returns.get_columns()
-    sectors = returns.select(pl.all().fill_null(math.inf))
-    mean = _mean(columns).fill_null(math.nan).alias("sectors_mean")
-    return sectors.with_columns(mean, _count(columns).alias("sectors_present"))
-
-
-def _count(columns: Sequence[pl.Series]) -> pl.Series:
-    """Row by row number of what is not null."""
-    return functools.reduce(operator.add, [column.is_not_null().cast(pl.Float64) for column in columns])
-
-
-def _closes(context: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
-    """The adjusted closes that tickers are held against, NaN where missing."""
-    closes = adjusted(context.filter(usable()))
-    parts = [
-        closes.filter(pl.col("ticker") == ticker).select("session", pl.col("close").alias(f"close_{ticker}"))
-        for ticker in ("QQQ", "SPY")
-    ]
-    return _joined(sessions, *parts).with_columns(pl.col(pl.Float64).fill_null(math.nan))
 
 
 def _relative(panel: Panel) -> dict[str, pl.Series]:
@@ -244,13 +177,12 @@ def _relative(panel: Panel) -> dict[str, pl.Series]:
     close, qqq = panel["close"], panel["close_QQQ"]
     in_qqq, in_spy = close / qqq, close / panel["close_SPY"]
     own = (close / lag(close, 20)).log()
-    lower = functools.reduce(operator.add, [indicator(own > panel[ticker] + SAME) for ticker in SECTORS])
     daily, market = ((price / lag(price, 1)).log() for price in (close, qqq))
     return {
         **{f"relative_to_qqq_{n}": (in_qqq / lag(in_qqq, n)).log() for n in (5, 20, 60)},
         "relative_to_spy_20": (in_spy / lag(in_spy, 20)).log(),
-        "relative_to_sectors_20": own - panel["sectors_mean"],
-        "sector_rank_20": ratio(lower, panel["sectors_present"], otherwise=None),
+        "relative_to_sectors_20": own - panel["sectors_mean_20"],
+        "sector_rank_20": sector_rank(panel, own, 20),
         **_comovement(daily, market),
     }
 
@@ -258,13 +190,11 @@ def _relative(panel: Panel) -> dict[str, pl.Series]:
 def _comovement(own: pl.Series, market: pl.Series) -> dict[str, pl.Series]:
     """Beta and correlation of daily log returns over 60 sessions; null where QQQ is missing."""
     n = 60
-    products = Sums(own * market)(n) - Sums(own)(n) * Sums(market)(n) / n
+    products = co_deviations(own, market, n)
     own_squares, market_squares = (Variances(x).squared_deviations(n) for x in (own, market))
-    still = n * SAME**2
-    correlation = ratio(products, (own_squares * market_squares).sqrt(), otherwise=0.0, floor=still)
     return {
-        "beta_60": ratio(products, market_squares, otherwise=None, floor=still),
-        "correlation_60": within(correlation, -1.0, 1.0),
+        "beta_60": ratio(products, market_squares, otherwise=None, floor=n * SAME**2),
+        "correlation_60": correlation(products, own_squares, market_squares, n),
     }
 
 

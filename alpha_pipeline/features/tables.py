@@ -7,7 +7,7 @@ from typing import Final
 import pandera.polars as pa
 import polars as pl
 
-from alpha_pipeline.features import market_context, price_action, technical
+from alpha_pipeline.features import market_context, price_action, sector_context, technical, volatility
 from alpha_pipeline.features.feature import Feature
 from alpha_pipeline.warehouse.table import Table
 
@@ -71,8 +71,20 @@ MARKET_CONTEXT: Final = _table(
     market_context.FEATURES,
     "One row per (ticker, session): VIX, QQQ, breadth and sectors, known at that session's close.",
 )
+VOLATILITY: Final = _table(
+    "features.volatility",
+    volatility.FEATURES,
+    "One row per (ticker, session): VIX, UVXY and realised volatility, known at that session's close.",
+)
+SECTOR_CONTEXT: Final = _table(
+    "features.sector_context",
+    sector_context.FEATURES,
+    "One row per (ticker, session): the ticker among the sectors, and which lead, known at that session's close.",
+)
 FEATURE_SETS: Final[Mapping[str, FeatureSet]] = {
     "technical": FeatureSet(technical.FEATURES, TECHNICAL),
     "price_action": FeatureSet(price_action.FEATURES, PRICE_ACTION),
     "market_context": FeatureSet(market_context.FEATURES, MARKET_CONTEXT),
+    "volatility": FeatureSet(volatility.FEATURES, VOLATILITY),
+    "sector_context": FeatureSet(sector_context.FEATURES, SECTOR_CONTEXT),
 }

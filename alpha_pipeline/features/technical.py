@@ -217,14 +217,23 @@ def _volatility(panel: Panel, log_return: pl.Series) -> dict[str, pl.Series]:
     extent = (panel["high"] / panel["low"]).log()
     body = (panel["close"] / panel["open"]).log()
     squared = extent * extent
-    garman_klass = 0.5 * squared - (2 * math.log(2) - 1) * (body * body)
     return {
         **{f"volatility_{n}": value for n, value in realised.items()},
         "volatility_ratio_5_20": ratio(realised[5], realised[20], otherwise=1.0, floor=SAME),
         "parkinson_20": year * (Sums(squared).mean(20) / (4 * math.log(2))).sqrt(),
-        "garman_klass_20": year * Sums(garman_klass).mean(20).sqrt(),
+        "garman_klass_20": year * Sums(garman_klass(extent, body)).mean(20).sqrt(),
         "skew_20": _skewness(log_return, spread.squared_deviations(20) / 20, 20),
     }
+
+
+def garman_klass(extent: pl.Series, body: pl.Series) -> pl.Series:
+    """Variance of one session from its OHLC (Garman and Klass, 1980), without the night before it.
+
+    Args:
+        extent: log of high over low.
+        body: log of close over open.
+    """
+    return 0.5 * (extent * extent) - (2 * math.log(2) - 1) * (body * body)
 
 
 def _skewness(x: pl.Series, variance: pl.Series, n: int) -> pl.Series:

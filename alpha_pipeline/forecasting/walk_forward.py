@@ -18,9 +18,11 @@ from torch import Tensor
 from alpha_pipeline import sessions
 from alpha_pipeline.datasets.samples import FloatArray, IntArray, Samples
 from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.models.events import BullEvent, SpikeEvent
 from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, prob_above, standard_deviation
 from alpha_pipeline.models.spec import Experiment
-from alpha_pipeline.training.artifact import Artifact
+from alpha_pipeline.training.artifact import Artifact, ArtifactError
+from alpha_pipeline.training.calibration import Calibration
 from alpha_pipeline.training.weights import restore
 
 BATCH: Final = 64
@@ -35,6 +37,9 @@ SCHEMA: Final = {
     "prob_up": pl.Float64(),
     "prob_spike": pl.Float64(),
     "spike_threshold": pl.Float64(),
+    "prob_bull": pl.Float64(),
+    "bull_threshold": pl.Float64(),
+    "bull_move": pl.Float64(),
     "trained_through": pl.Date(),
     "model_id": pl.String(),
     "seeds": pl.Int64(),
@@ -43,19 +48,22 @@ SCHEMA: Final = {
 
 
 class _Forecast(NamedTuple):
-    """One member's distributions of the log return, each (N, H) but the last."""
+    """One member's distributions of the log return, and its probability of the event, (N, H) but for `df`."""
 
     location: FloatArray
     scale: FloatArray
     df: FloatArray  # (H,)
+    prob_event: FloatArray | None
 
 
 def forecast(samples: Samples, experiment: Experiment, artifacts: Iterable[Artifact]) -> pl.DataFrame:
     """Forecast every session that a fold covers and whose window is whole, averaged over the fold's seeds.
 
     The expected return is the mean over seeds, and `forecast_vol` the standard deviation of their mixture;
-    probabilities are means over seeds. `prob_spike` and its threshold are null for all but ``^VIX`` and
-    ``UVXY``.
+    probabilities are means over seeds, and so are the thresholds. `prob_spike` is the probability of the event where
+    the experiment is about spikes, and the tail of the distribution for other models of ``^VIX`` and ``UVXY``; for the
+    rest it and its threshold are null. `prob_bull`, its threshold and the log return that counts as a bull move
+    are null unless the experiment is about bull moves.
 
     Args:
         samples: one ticker's data.
@@ -99,6 +107,7 @@ def _forecast_member(
     inputs = inputs if scaler is None else scaler.apply(inputs)
     views = np.lib.stride_tricks.sliding_window_view(inputs, samples.window, axis=0)  # (N', F, T)
     parts: list[tuple[FloatArray, FloatArray]] = []
+    log_odds: list[FloatArray] = []
     df = np.zeros(0)
     with torch.inference_mode(), _one_thread():
         for number in np.unique(slots // BATCH):
@@ -109,9 +118,21 @@ def _forecast_member(
             kept = torch.from_numpy(slots[inside] % BATCH)
             parts.append((_double(prediction.location[kept]), _double(prediction.log_scale[kept].exp())))
             df = _double(prediction.degrees_of_freedom)
+            if prediction.event_logits is not None:
+                log_odds.append(_double(prediction.event_logits[kept]))
     location, scale = (np.concatenate(column) for column in zip(*parts, strict=True))
     unit = samples.unit[rows]
-    return _Forecast(location * unit, scale * unit, df)
+    prob_event = _calibrated(np.concatenate(log_odds), artifact) if log_odds else None
+    return _Forecast(location * unit, scale * unit, df, prob_event)
+
+
+def _calibrated(log_odds: FloatArray, artifact: Artifact) -> FloatArray:
+    """Probabilities (N, H) of the event, as the member's validation slice corrects them."""
+    said = artifact.card.event
+    if said is None:
+        raise ArtifactError(artifact.card.model_id, "its card says nothing of the event that it forecasts")
+    columns = zip(log_odds.T, said.slopes, said.intercepts, strict=True)
+    return np.column_stack([Calibration(slope, intercept).probability(odds) for odds, slope, intercept in columns])
 
 
 def _frame(
@@ -124,9 +145,7 @@ def _frame(
     """The members' average as rows of the table."""
     location = np.stack([one.location for one in made])  # (S, N, H)
     deviation = np.stack([standard_deviation(one.scale, one.df) for one in made])
-    spikes = samples.ticker in SPIKE_TICKERS
     mixture = np.sqrt((deviation**2).mean(axis=0) + location.var(axis=0))
-    thresholds = [card.spike_thresholds for card in (member.card for member in members) if card.spike_thresholds]
     horizons = len(samples.horizons)
     days = [samples.sessions[row] for row in rows]
     columns = {
@@ -137,16 +156,42 @@ def _frame(
         "expected_return": location.mean(axis=0).ravel(),
         "forecast_vol": mixture.ravel(),
         "prob_up": _mean_prob_above(0.0, made).ravel(),
-        "prob_spike": _mean_prob_above(SPIKE_LOG_RETURN, made).ravel() if spikes else None,
-        "spike_threshold": list(np.mean(thresholds, axis=0)) * len(days) if spikes else None,
+        **dict.fromkeys(("prob_spike", "spike_threshold", "prob_bull", "bull_threshold", "bull_move")),
         "trained_through": max(member.card.trained_through for member in members),
         "model_id": "+".join(member.card.model_id for member in members),
         "seeds": len(members),
         "seed_spread": location.std(axis=0).ravel(),
+        **_events(samples, experiment, members, rows, made),
     }
     literals = {name: pl.lit(value, SCHEMA[name]) for name, value in columns.items() if not _is_column(value)}
     held = pl.DataFrame({name: value for name, value in columns.items() if _is_column(value)})
     return held.with_columns(**literals).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+def _events(
+    samples: Samples,
+    experiment: Experiment,
+    members: Sequence[Artifact],
+    rows: IntArray,
+    made: Sequence[_Forecast],
+) -> dict[str, object]:
+    """The columns of spikes or of bull moves, for what forecasts them."""
+    thresholds = [member.card.event.thresholds for member in members if member.card.event]
+    probabilities = [one.prob_event for one in made if one.prob_event is not None]
+    if isinstance(experiment.event, BullEvent):
+        return {
+            "prob_bull": np.mean(probabilities, axis=0).ravel(),
+            "bull_threshold": list(np.mean(thresholds, axis=0)) * len(rows),
+            "bull_move": experiment.event.log_return(samples.unit[rows]).ravel(),
+        }
+    if isinstance(experiment.event, SpikeEvent):
+        spikes = np.mean(probabilities, axis=0)
+    elif samples.ticker in SPIKE_TICKERS:
+        spikes = _mean_prob_above(SPIKE_LOG_RETURN, made)
+        thresholds = [member.card.spike_thresholds for member in members if member.card.spike_thresholds]
+    else:
+        return {}
+    return {"prob_spike": spikes.ravel(), "spike_threshold": list(np.mean(thresholds, axis=0)) * len(rows)}
 
 
 def _is_column(value: object) -> bool:

@@ -23,6 +23,9 @@ class HybridArchitecture(_Frozen):
     heads: int = Field(default=4, ge=1, description="Attention heads; divides width")
     input_dropout: Rate = Field(default=0.3, description="Share of inputs hidden in training, for a whole window")
     head_dropout: Rate = Field(default=0.5, description="Share of features hidden from the head")
+    linear_start: float | None = Field(
+        default=None, gt=0, description="Penalty per sample of the regressions that the heads start from; null: none"
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
@@ -43,6 +46,8 @@ class V17Architecture(_Frozen):
     width: int = Field(default=16, ge=2, le=512, description="Hidden units of the KAN")
     degree: int = Field(default=3, ge=1, le=12, description="Degree of the Chebyshev polynomials")
     revin: bool = Field(default=True, description="Normalise each window by its own statistics")
+    kan: bool = Field(default=True, description="KAN layers; otherwise perceptrons with as many parameters")
+    roughness_penalty: float = Field(default=1e-4, ge=0, description="On the bends of the KAN's edge functions")
     head_dropout: Rate = Field(default=0.5, description="Share of features hidden from the head")
 
     @property
@@ -68,6 +73,35 @@ class RidgeArchitecture(_Frozen):
         return True
 
 
+class LightGBMArchitecture(_Frozen):
+    """Gradient-boosted trees on the last row of the window (`models/boosted.py`)."""
+
+    kind: Literal["lightgbm"]
+    learning_rate: float = Field(default=0.02, gt=0, le=1)
+    leaves: int = Field(default=8, ge=2, le=256, description="Of each tree")
+    fewest_in_leaf: int = Field(default=100, ge=1, description="Samples in a leaf")
+    feature_share: float = Field(default=0.5, gt=0, le=1, description="Of the inputs, drawn for each tree")
+    most_trees: int = Field(default=300, ge=1, description="The validation slice chooses how many")
+    degrees_of_freedom: float = Field(default=5.0, gt=2, description="Of the Student-t residual")
+
+    @property
+    def standardises(self) -> bool:
+        """Whether inputs are standardised on the training slice: trees need it not, but a missing value becomes 0."""
+        return True
+
+
+class LastValueArchitecture(_Frozen):
+    """No change: tomorrow's value is today's (`models/baselines.py`)."""
+
+    kind: Literal["last_value"]
+    degrees_of_freedom: float = Field(default=5.0, gt=2, description="Of the Student-t residual")
+
+    @property
+    def standardises(self) -> bool:
+        """Whether inputs are standardised on the training slice; this model reads none."""
+        return True
+
+
 class ExpandingMeanArchitecture(_Frozen):
     """The mean of every label known so far (`models/baselines.py`)."""
 
@@ -81,14 +115,24 @@ class ExpandingMeanArchitecture(_Frozen):
 
 
 Architecture = Annotated[
-    HybridArchitecture | V17Architecture | RidgeArchitecture | ExpandingMeanArchitecture,
+    HybridArchitecture
+    | V17Architecture
+    | RidgeArchitecture
+    | LightGBMArchitecture
+    | ExpandingMeanArchitecture
+    | LastValueArchitecture,
     Field(discriminator="kind"),
 ]
 
 
-def is_warm_started(architecture: Architecture) -> bool:
-    """Whether a fold starts from the weights of the one before; a closed form has no use for them."""
+def is_trained(architecture: Architecture) -> bool:
+    """Whether it is fitted by gradient descent, and can start from the weights of the fold before."""
     return isinstance(architecture, HybridArchitecture | V17Architecture)
+
+
+def is_worth_a_worker(architecture: Architecture) -> bool:
+    """Whether a fit takes longer than sending it to another process."""
+    return isinstance(architecture, HybridArchitecture | V17Architecture | LightGBMArchitecture)
 
 
 class TrainingSpec(_Frozen):
@@ -104,6 +148,7 @@ class TrainingSpec(_Frozen):
     learning_rate: float = Field(default=1e-4, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     gradient_clip: float = Field(default=1.0, gt=0)
+    warm_start: bool = Field(default=True, description="Start a fold from the weights of the one before")
     averaging: Rate = Field(default=0.98, description="Decay per step of the averaged weights; 0 averages none")
 
     @property

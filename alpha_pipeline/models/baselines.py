@@ -3,8 +3,13 @@
 import torch
 from torch import Tensor
 
-from alpha_pipeline.models.architectures import ExpandingMeanArchitecture, RidgeArchitecture
+from alpha_pipeline.models.architectures import (
+    ExpandingMeanArchitecture,
+    LastValueArchitecture,
+    RidgeArchitecture,
+)
 from alpha_pipeline.models.contract import ClosedFormModel, Prediction, WindowSet, student_t_scale
+from alpha_pipeline.models.linear import ridge
 
 
 class ExpandingMean(ClosedFormModel):
@@ -38,14 +43,38 @@ class ExpandingMean(ClosedFormModel):
         return Prediction(self.mean.expand(shape), self.log_scale.expand(shape), self.degrees_of_freedom)
 
 
+class LastValue(ClosedFormModel):
+    """Forecasts no change, whatever the window holds: the random walk, which is the rival of every volatility model.
+
+    Args:
+        architecture: the experiment's values.
+        horizons: H.
+    """
+
+    log_scale: Tensor
+    degrees_of_freedom: Tensor
+
+    def __init__(self, architecture: LastValueArchitecture, horizons: int) -> None:
+        super().__init__()
+        self.register_buffer("log_scale", torch.zeros(horizons))
+        self.register_buffer("degrees_of_freedom", torch.full((horizons,), architecture.degrees_of_freedom))
+
+    def fit(self, training: WindowSet, validation: WindowSet) -> None:
+        """Student-t scale of all targets around 0."""
+        targets = torch.cat((training.targets, validation.targets)).double()  # (N, H)
+        self.log_scale.copy_(student_t_scale(targets, float(self.degrees_of_freedom[0])).log())
+
+    def forward(self, windows: Tensor) -> Prediction:
+        """The same for every window (B, T, F)."""
+        log_scale = self.log_scale.expand(windows.shape[0], len(self.log_scale))
+        return Prediction(torch.zeros_like(log_scale), log_scale, self.degrees_of_freedom)
+
+
 class Ridge(ClosedFormModel):
     """Linear regression on the last session's standardised inputs, coefficients shrunk by a penalty.
 
     The penalty is chosen per horizon on the validation slice; then the fit is repeated on training and
     validation together. The intercept is not penalised.
-
-    Source: Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems",
-    Technometrics 12(1), 1970.
 
     Args:
         architecture: the experiment's values.
@@ -74,12 +103,12 @@ class Ridge(ClosedFormModel):
         x_val, y_val = _last_rows(validation.windows), validation.targets.double()
         errors = []
         for penalty in self.penalties:
-            weight, intercept = _solve(x, y, torch.full(y.shape[1:], penalty, dtype=torch.float64))
+            weight, intercept = ridge(x, y, torch.full(y.shape[1:], penalty, dtype=torch.float64))
             errors.append(((y_val - x_val @ weight.T - intercept) ** 2).mean(dim=0))
         best = torch.stack(errors).argmin(dim=0)  # (H,)
         self.penalty.copy_(torch.tensor(self.penalties, dtype=torch.float64)[best])
         x, y = torch.cat((x, x_val)), torch.cat((y, y_val))
-        weight, intercept = _solve(x, y, self.penalty)
+        weight, intercept = ridge(x, y, self.penalty)
         self.weight.copy_(weight)
         self.intercept.copy_(intercept)
         residuals = y - x @ weight.T - intercept
@@ -97,14 +126,3 @@ class Ridge(ClosedFormModel):
 
 def _last_rows(windows: Tensor) -> Tensor:
     return windows[:, -1].double()  # (N, F)
-
-
-def _solve(x: Tensor, y: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights (H, F) and intercepts (H,) that minimise the mean squared error plus penalty times |w|^2."""
-    x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
-    gram = (x - x_mean).T @ (x - x_mean) / len(x)  # (F, F)
-    cross = (x - x_mean).T @ (y - y_mean) / len(x)  # (F, H)
-    eye = torch.eye(x.shape[1], dtype=x.dtype)
-    systems = gram + penalties[:, None, None] * eye  # (H, F, F)
-    weight = torch.linalg.solve(systems, cross.T.unsqueeze(-1)).squeeze(-1)  # (H, F)
-    return weight, y_mean - weight @ x_mean

@@ -15,6 +15,7 @@ class Prediction(NamedTuple):
     location: Tensor  # (B, H)
     log_scale: Tensor  # (B, H), natural log of the Student-t scale (not the standard deviation)
     degrees_of_freedom: Tensor  # (H,), above 2
+    event_logits: Tensor | None = None  # (B, H), where the experiment names an event
 
 
 class WindowSet(NamedTuple):
@@ -22,6 +23,7 @@ class WindowSet(NamedTuple):
 
     windows: Tensor  # (N, T, F); may be a view whose windows overlap in memory
     targets: Tensor  # (N, H)
+    happened: Tensor | None = None  # (N, H), 1.0 where the event of the experiment came
 
 
 class Model(nn.Module):
@@ -38,6 +40,10 @@ class TrainedModel(Model):
     def prepare(self, training: WindowSet) -> None:
         """Set what is measured and not learned, before the first step from scratch. Training slice only."""
         raise NotImplementedError
+
+    def penalty(self) -> Tensor | float:
+        """What training adds to the loss of a batch; nothing unless a model says otherwise."""
+        return 0.0
 
 
 class ClosedFormModel(Model):

@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 from alpha_pipeline import universe
 from alpha_pipeline.datasets.inputs import Inputs, RawBarInputs, Target
 from alpha_pipeline.errors import ExperimentError, TickerNameError
-from alpha_pipeline.models.architectures import Architecture, TrainingSpec, V17Architecture
+from alpha_pipeline.models.architectures import Architecture, HybridArchitecture, TrainingSpec, V17Architecture
+from alpha_pipeline.models.events import Event
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "MAG7": universe.MAG7,
@@ -39,8 +40,10 @@ class Experiment(BaseModel):
         inputs: which inputs, by their ``kind``.
         window: sessions in a window.
         target: which horizons.
+        event: the large move whose probability is forecast on its own, if any.
         training: how it is fitted.
         tickers: default tickers, groups expanded.
+        joins_added: whether tickers that a person adds are trained too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,8 +54,10 @@ class Experiment(BaseModel):
     inputs: Inputs
     window: int = Field(ge=2, le=512)
     target: Target = Target(horizons=(1, 5))
+    event: Event | None = None
     training: TrainingSpec = TrainingSpec()
     tickers: tuple[str, ...] = Field(min_length=1)
+    joins_added: bool = True
 
     @field_validator("tickers", mode="after")
     @classmethod
@@ -69,6 +74,12 @@ class Experiment(BaseModel):
     def _v17_reads_bars(self) -> typing.Self:
         if isinstance(self.architecture, V17Architecture) and not isinstance(self.inputs, RawBarInputs):
             raise ValueError('architecture "v17" needs inputs {"kind": "raw_bars"}')  # noqa: TRY004 for pydantic
+        return self
+
+    @model_validator(mode="after")
+    def _hybrids_have_events(self) -> typing.Self:
+        if self.event is not None and not isinstance(self.architecture, HybridArchitecture):
+            raise ValueError('"event" needs architecture {"kind": "hybrid"}')
         return self
 
 
@@ -195,7 +206,7 @@ def _is_tag(part: int | str, loc: tuple[int | str, ...]) -> bool:
     return part in _tags(Experiment.model_fields[str(loc[0])].annotation) if loc and loc[0] in _UNIONS else False
 
 
-_UNIONS = ("architecture", "inputs")
+_UNIONS = ("architecture", "inputs", "event")
 
 
 def _tags(annotation: object) -> dict[str, type[BaseModel]]:

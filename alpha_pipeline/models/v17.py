@@ -8,6 +8,7 @@ from torch import Tensor
 
 from alpha_pipeline.models.architectures import V17Architecture
 from alpha_pipeline.models.blocks.kan import ChebyshevKAN
+from alpha_pipeline.models.blocks.perceptron import Perceptron
 from alpha_pipeline.models.blocks.revin import RevIN
 from alpha_pipeline.models.blocks.student_t import StudentTHead
 from alpha_pipeline.models.contract import Prediction, TrainedModel, WindowSet
@@ -42,12 +43,14 @@ class V17(TrainedModel):
         self.level_matters = level_matters
         context = 2 if level_matters else 1
         width, degree = architecture.width, architecture.degree
+        layer = ChebyshevKAN if architecture.kan else Perceptron
+        self.roughness_penalty = architecture.roughness_penalty
         # Log prices of a quiet window spread by about 1e-2; eps is small beside their variance.
         self.revin = RevIN(inputs, eps=1e-8, has_bias=False) if architecture.revin else None
         self.look_backs = [n for n in _LOOK_BACKS if n < window]
         edges = inputs * len(self.look_backs)  # E
-        self.kan = ChebyshevKAN(edges, width, degree)
-        self.deeper_kan = ChebyshevKAN(width, width, degree)
+        self.kan = layer(edges, width, degree)
+        self.deeper_kan = layer(width, width, degree)
         self.head = StudentTHead(edges + 2 * width + context, horizons, architecture.head_dropout)
         self.register_buffer("context_mean", torch.zeros(context))
         self.register_buffer("context_std", torch.ones(context))
@@ -68,6 +71,11 @@ class V17(TrainedModel):
         # Each layer reports to the head: a plain signal need not survive the bends of the next.
         features = torch.cat((changes, bent, self.deeper_kan(bent), context), dim=-1)
         return cast(Prediction, self.head(features))  # (B, H)
+
+    def penalty(self) -> Tensor | float:
+        """What training adds to the loss: the roughness of the KAN's edge functions."""
+        rough = [layer.roughness() for layer in (self.kan, self.deeper_kan) if isinstance(layer, ChebyshevKAN)]
+        return self.roughness_penalty * sum(rough) if rough else 0.0
 
     def _changes(self, x: Tensor) -> Tensor:
         """Changes up to the last session over each look-back: (B, T, C) to (B, E).

@@ -151,7 +151,7 @@ def _vote_card(card: SignalCard) -> str:
         for t, (prob, bull) in card.ballots.items()
     ]
     lead = f'<strong class="{_VOTE_CLASS[signal]}">{escape(signal.replace("_", " "))}</strong> {counted}'
-    return _card("Mag-7 vote, P(up)", lead, chips, card.vote)
+    return _card("Mag-7 vote, P(bull move)", lead, chips, card.vote)
 
 
 def _rotation_card(card: SignalCard) -> str:

@@ -26,7 +26,7 @@ class SignalCard:
         target_weight: QQQ weight, 0 to 1.
         reason: why, in words.
         vote: n_bull, n_voting, signal and missing of the Mag-7 vote.
-        ballots: ticker -> (prob_up, is_bull).
+        ballots: ticker -> (probability of a bull move, or of a rise where none is forecast; is_bull).
         rotation: pick, qqq_allowed and missing.
         ranks: (ticker, expected return as a log return) from best to worst.
         regime: the row of `signals.vix_regime`.
@@ -83,8 +83,8 @@ def _signals(card: SignalCard) -> Table:
     signal = str(card.vote.get("signal", "abstain"))
     vote = Text(f"{card.vote.get('n_bull', 0)} of {card.vote.get('n_voting', 0)} bull: ")
     vote.append(signal.replace("_", " "), style=_VOTE_STYLE[signal])
-    for ticker, (prob_up, is_bull) in card.ballots.items():
-        vote.append(f"  {ticker} {prob_up:.0%}", style="green" if is_bull else "red")
+    for ticker, (prob, is_bull) in card.ballots.items():
+        vote.append(f"  {ticker} {prob:.0%}", style="green" if is_bull else "red")
     table.add_row("Mag-7 vote", _with_missing(vote, card.vote))
     allowed = "allowed" if card.rotation.get("qqq_allowed") else "not allowed"
     rotation = Text(f"{card.rotation.get('pick') or 'cash'}; QQQ {allowed} by XLK and XLY ")

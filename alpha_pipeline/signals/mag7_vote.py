@@ -1,5 +1,8 @@
 """The Mag-7 vote: each stock casts a ballot, and more than 4 of 7 bull is a strong buy of QQQ.
 
+A model of bull moves casts a bull ballot where it fires: where the probability of a bull move reaches the threshold
+that its validation slice chose for a stated precision. Any other model does where a rise is more likely than not.
+
 A stock without a forecast of that very session casts none. The count still needs more than 4, and fewer than
 5 ballots is an abstention: nothing is guessed for a missing stock. The seven correlate about .55, so they are
 some 2.4 independent voters: a large majority says less than it seems to.
@@ -17,12 +20,16 @@ from alpha_pipeline.warehouse.tables.signals import MAG7_BALLOTS, MAG7_VOTE
 
 HORIZON: Final = 1
 BULL_PROBABILITY: Final = 0.5
+NEVER: Final = 1.0  # the threshold of a model that holds its fire
 STRONG_BUY_ABOVE: Final = 4
 MIN_BALLOTS: Final = 5
 
 
 def ballots(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """One ballot per (session, stock): bull when the probability of a rise exceeds `BULL_PROBABILITY`.
+    """One ballot per (session, stock).
+
+    Bull when the probability of a bull move reaches its threshold, where the model forecasts one; else when the
+    probability of a rise exceeds `BULL_PROBABILITY`.
 
     Args:
         forecasts: ``forecasts.daily`` rows of one model; only horizon 1 of the Magnificent Seven is read.
@@ -31,7 +38,9 @@ def ballots(forecasts: pl.DataFrame) -> pl.DataFrame:
         Rows of ``signals.mag7_ballots``.
     """
     rows = of_one_model(forecasts, MAG7, HORIZON)
-    return MAG7_BALLOTS.conform(rows.with_columns(is_bull=pl.col("prob_up") > BULL_PROBABILITY))
+    fires = (pl.col("prob_bull") >= pl.col("bull_threshold")) & (pl.col("bull_threshold") < NEVER)
+    rises = pl.col("prob_up") > BULL_PROBABILITY
+    return MAG7_BALLOTS.conform(rows.with_columns(is_bull=fires.fill_null(rises)))
 
 
 def vote(ballots: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:

@@ -41,7 +41,7 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalC
         target_weight=position["target_weight"],
         reason=position["reason"],
         vote=_only(rows(signals.MAG7_VOTE)),
-        ballots={t: (p, bull) for t, p, bull in ballots.select("ticker", "prob_up", "is_bull").iter_rows()},
+        ballots={t: (p, bull) for t, p, bull in _ballots(ballots).iter_rows()},
         rotation=_only(rows(signals.SECTOR_ROTATION)),
         ranks=tuple(ranks.select("ticker", "expected_return").iter_rows()),
         regime=_only(rows(signals.VIX_REGIME)),
@@ -49,6 +49,11 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalC
         record_from=ledger.get_column("session").min() if ledger.height else None,  # type: ignore[arg-type]
         problems=problems,
     )
+
+
+def _ballots(rows: pl.DataFrame) -> pl.DataFrame:
+    """Ticker, the probability that its ballot was cast by, and whether it is bull."""
+    return rows.select("ticker", pl.coalesce("prob_bull", "prob_up"), "is_bull")
 
 
 def _only(rows: pl.DataFrame) -> dict[str, object]:

@@ -8,10 +8,12 @@ import polars as pl
 from alpha_pipeline.datasets.targets import forward
 from alpha_pipeline.features.market_context import market_context
 from alpha_pipeline.features.price_action import price_action
-from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.features.sector_context import sector_context
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.features.technical import technical
+from alpha_pipeline.features.volatility import volatility
 from alpha_pipeline.steps.ingest import final_bars
-from alpha_pipeline.universe import MAG7, SECTORS, VIX
+from alpha_pipeline.universe import MAG7, SECTORS, VIX, VOLATILITY_FUNDS
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
@@ -21,9 +23,12 @@ from alpha_pipeline.warehouse.tables.raw import ACTIONS, BARS
 TECHNICAL_VERSION = "1"
 PRICE_ACTION_VERSION = "1"
 MARKET_CONTEXT_VERSION = "1"
+VOLATILITY_VERSION = "1"
+SECTOR_CONTEXT_VERSION = "1"
 TARGETS_VERSION = "1"
 HORIZONS = (1, 5)
-CONTEXT_TICKERS = ("QQQ", "SPY", VIX, *MAG7, *SECTORS)
+MARKET_TICKERS = ("QQQ", "SPY", VIX, *MAG7, *SECTORS)
+VOLATILITY_TICKERS = ("QQQ", "SPY", VIX, *VOLATILITY_FUNDS)
 
 Report = dict[str, int]
 
@@ -46,15 +51,17 @@ def build_price_action(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
 
 def build_market_context(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
     """Fill `features.market_context` from each ticker and the context tickers. Returns rows held per ticker."""
-    context = final_bars(warehouse, list(CONTEXT_TICKERS))
-    around = _inputs(warehouse, MARKET_CONTEXT_VERSION, CONTEXT_TICKERS)
-    return _build(
-        warehouse,
-        MARKET_CONTEXT,
-        tickers,
-        lambda bars: market_context(bars, context),
-        lambda t: _inputs(warehouse, around, [t]),
-    )
+    return _build_around(warehouse, MARKET_CONTEXT, tickers, market_context, MARKET_TICKERS, MARKET_CONTEXT_VERSION)
+
+
+def build_volatility(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
+    """Fill `features.volatility` from each ticker, QQQ, SPY, ^VIX and UVXY. Returns rows held per ticker."""
+    return _build_around(warehouse, VOLATILITY, tickers, volatility, VOLATILITY_TICKERS, VOLATILITY_VERSION)
+
+
+def build_sector_context(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
+    """Fill `features.sector_context` from each ticker and the sectors. Returns rows held per ticker."""
+    return _build_around(warehouse, SECTOR_CONTEXT, tickers, sector_context, SECTORS, SECTOR_CONTEXT_VERSION)
 
 
 def build_targets(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
@@ -72,6 +79,26 @@ def build_targets(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
 def _inputs(warehouse: Warehouse, version: str, tickers: Sequence[str]) -> str:
     prints = [warehouse.fingerprint(table, ticker) for ticker in tickers for table in (BARS, ACTIONS)]
     return hashlib.blake2b("|".join([version, *prints]).encode(), digest_size=16).hexdigest()
+
+
+def _build_around(
+    warehouse: Warehouse,
+    table: Table,
+    tickers: Sequence[str],
+    compute: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame],
+    others: Sequence[str],
+    version: str,
+) -> Report:
+    """Fill a table whose rows depend on other tickers too: a change of any of them builds every ticker anew."""
+    around = _inputs(warehouse, version, others)
+    return _build(
+        warehouse,
+        table,
+        tickers,
+        # Read after the fingerprints: bars that change in between are built again, not taken for built.
+        lambda bars: compute(bars, final_bars(warehouse, list(others))),
+        lambda t: _inputs(warehouse, around, [t]),
+    )
 
 
 def _build(

@@ -18,14 +18,13 @@ from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import signals as tables
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 
-# Until v13_bull_sniper and bear_headhunter exist, the hybrid casts the ballots and forecasts ^VIX.
-BALLOT_MODEL = "v12_super_model"
-SECTOR_MODEL = "v12_super_model"
-VIX_MODEL = "v12_super_model"
+BALLOT_MODEL = "v13_bull_sniper"
+SECTOR_MODEL = "v15_sector_context"
+VIX_MODEL = "bear_headhunter"
 MODELS = sorted({BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL})
 FIRST_SESSION = dt.date(2016, 1, 4)
 # Raise it when the arithmetic of a signal changes, so that held rows are made anew.
-SIGNALS_VERSION = "1"
+SIGNALS_VERSION = "2"
 NO_INPUTS = "none"
 
 

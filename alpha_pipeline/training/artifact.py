@@ -20,7 +20,7 @@ from alpha_pipeline.errors import AlphaError
 
 # Raise this when the same inputs would train to other weights or other forecasts: it is part of every model
 # id.
-CODE_VERSION: Final = "2"
+CODE_VERSION: Final = "3"
 
 
 class ArtifactError(AlphaError):
@@ -28,6 +28,35 @@ class ArtifactError(AlphaError):
 
     def __init__(self, model_id: str, detail: str) -> None:
         super().__init__(f"The artifact {model_id} cannot be used: {detail}. Delete it; the next run trains it again.")
+
+
+class EventCard(BaseModel):
+    """What the validation slice said about an event, per horizon.
+
+    The threshold was chosen on these very sessions, so precision and lift flatter; `evaluation.scores` has those of
+    the forecasts.
+
+    Attributes:
+        kind: ``bull`` or ``spike``.
+        slopes: of the calibrated log odds.
+        intercepts: likewise.
+        thresholds: probability from which the model fires; 1 where it never does.
+        base_rates: share of sessions with the event.
+        precisions: share of fires with the event; None where it never fires.
+        recalls: share of events with a fire; None without an event.
+        coverages: share of sessions with a fire.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    slopes: tuple[float, ...]
+    intercepts: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    base_rates: tuple[float, ...]
+    precisions: tuple[float | None, ...]
+    recalls: tuple[float | None, ...]
+    coverages: tuple[float, ...]
 
 
 class Card(BaseModel):
@@ -54,6 +83,8 @@ class Card(BaseModel):
         baseline_loss: the same for the training slice's unconditional distribution.
         spike_thresholds: probability of a spike from which one is flagged, per horizon; None for most
             tickers.
+        event: what the validation slice said about the experiment's event, if it has one.
+        resets: how often training diverged and began anew, more slowly.
         weights_sha256: of the safetensors bytes.
     """
 
@@ -78,6 +109,8 @@ class Card(BaseModel):
     validation_loss: float
     baseline_loss: float
     spike_thresholds: tuple[float, ...] | None
+    event: EventCard | None = None
+    resets: int = 0
     weights_sha256: str
 
 

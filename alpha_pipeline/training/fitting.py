@@ -2,26 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import numpy as np
 import torch
 
 from alpha_pipeline.datasets.folds import TrainingData
-from alpha_pipeline.datasets.samples import FloatArray
+from alpha_pipeline.datasets.samples import FloatArray, SingleArray
 from alpha_pipeline.datasets.scaling import fit_scaler
-from alpha_pipeline.models.architectures import ExpandingMeanArchitecture
+from alpha_pipeline.models.architectures import ExpandingMeanArchitecture, TrainingSpec
 from alpha_pipeline.models.baselines import ExpandingMean
 from alpha_pipeline.models.contract import ClosedFormModel, Model, Prediction, TrainedModel, WindowSet
+from alpha_pipeline.models.events import BullEvent, SpikeEvent
 from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, flagging_threshold, prob_above
-from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, sha256
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, EventCard, sha256
+from alpha_pipeline.training.calibration import NEVER, calibrate, firing_threshold
 from alpha_pipeline.training.loop import DivergedError, Rows, Windows, fit
-from alpha_pipeline.training.losses import student_t_nll
+from alpha_pipeline.training.losses import objective, student_t_nll
 from alpha_pipeline.training.member import Member, libraries
 from alpha_pipeline.training.weights import encode, fresh_model, load_into
+
+SLOWER: Final = 0.1
 
 
 def fit_member(member: Member, parent: Artifact | None, device: str) -> Artifact:
     """Train one member. The same member gives the same bytes on one machine.
+
+    One that diverges begins anew, from fresh weights and `SLOWER` times as fast, and says so on its card.
 
     Args:
         member: what to train.
@@ -29,19 +36,34 @@ def fit_member(member: Member, parent: Artifact | None, device: str) -> Artifact
         device: torch's name of the device.
 
     Raises:
-        DivergedError: the loss left the finite numbers.
+        DivergedError: the loss left the finite numbers, both times.
     """
-    data = member.data
+    spec = member.experiment.training
+    try:
+        return _fit_member(member, parent, spec, device, resets=0)
+    except DivergedError:
+        slower = spec.model_copy(update={"learning_rate": spec.learning_rate * SLOWER})
+        return _fit_member(member, None, slower, device, resets=1)
+
+
+def _fit_member(member: Member, parent: Artifact | None, spec: TrainingSpec, device: str, *, resets: int) -> Artifact:
+    data, event = member.data, member.experiment.event
     scaler = fit_scaler(data.scaling_rows) if member.experiment.architecture.standardises else None
     inputs = data.inputs if scaler is None else scaler.apply(data.inputs)
     with _reproducible(member.seed):
         model = fresh_model(member.experiment, data.ticker, data.inputs.shape[1]).to(device)
         windows = Windows(torch.from_numpy(np.ascontiguousarray(inputs)).to(device), data.window)
         targets = torch.from_numpy(data.targets).to(device)
-        training = Rows(windows, targets, torch.from_numpy(data.train_rows).to(device))
-        validation = Rows(windows, targets, torch.from_numpy(data.validation_rows).to(device))
-        epochs = _fit(model, training, validation, member, parent)
-        return _artifact(member, model.eval(), encode(model, scaler), training, validation, epochs)
+        happened = None if event is None else torch.from_numpy(_happened(data, event)).to(device)
+        training = Rows(windows, targets, torch.from_numpy(data.train_rows).to(device), happened)
+        validation = Rows(windows, targets, torch.from_numpy(data.validation_rows).to(device), happened)
+        epochs = _fit(model, training, validation, member, spec, parent)
+        return _artifact(member, model.eval(), encode(model, scaler), training, validation, epochs, resets)
+
+
+def _happened(data: TrainingData, event: BullEvent | SpikeEvent) -> SingleArray:
+    """Whether the event came, (m, H), 0 or 1; 0 where no label may be used."""
+    return (data.targets * data.unit > event.log_return(data.unit)).astype(np.float32)
 
 
 def _fit(
@@ -49,6 +71,7 @@ def _fit(
     training: Rows,
     validation: Rows,
     member: Member,
+    spec: TrainingSpec,
     parent: Artifact | None,
 ) -> int:
     """Fit in place; the passes made."""
@@ -59,18 +82,21 @@ def _fit(
         model.prepare(training.whole())
     else:
         load_into(model, parent)
-    spec = member.experiment.training
-    return fit(model, training, validation, spec, epochs=spec.epochs if parent is None else spec.warm_epochs)
+    epochs = spec.epochs if parent is None else spec.warm_epochs
+    return fit(model, training, validation, spec, objective(member.experiment.event), epochs=epochs)
 
 
 @torch.no_grad()
-def _artifact(member: Member, model: Model, weights: bytes, training: Rows, validation: Rows, epochs: int) -> Artifact:
+def _artifact(
+    member: Member, model: Model, weights: bytes, training: Rows, validation: Rows, epochs: int, resets: int
+) -> Artifact:
     data = member.data
     held_out = validation.whole()
     prediction = model(held_out.windows)
     loss = float(student_t_nll(prediction, held_out.targets))
     if not np.isfinite(loss):
         raise DivergedError(epochs, loss)
+    event = _event_card(member, prediction, training.whole(), held_out)
     card = Card(
         model_id=member.model_id,
         experiment=member.experiment.name,
@@ -91,9 +117,53 @@ def _artifact(member: Member, model: Model, weights: bytes, training: Rows, vali
         validation_loss=loss,
         baseline_loss=_baseline_loss(training.whole(), held_out),
         spike_thresholds=_spike_thresholds(data, prediction) if data.ticker in SPIKE_TICKERS else None,
+        event=event,
+        resets=resets,
         weights_sha256=sha256(weights),
     )
     return Artifact(card, weights)
+
+
+def _event_card(member: Member, prediction: Prediction, training: WindowSet, held_out: WindowSet) -> EventCard | None:
+    """Calibrate the event's log odds on the validation slice and choose from where to fire, per horizon."""
+    event = member.experiment.event
+    if event is None or prediction.event_logits is None or held_out.happened is None or training.happened is None:
+        return None
+    columns = []
+    in_training = _double(training.happened).mean(axis=0)
+    for log_odds, happened, rate in zip(
+        _double(prediction.event_logits).T, _double(held_out.happened).T, in_training, strict=True
+    ):
+        calibration = calibrate(log_odds, happened)
+        probability = calibration.probability(log_odds)
+        match event:
+            case BullEvent():
+                threshold = firing_threshold(probability, happened, event.precision)
+            case SpikeEvent():
+                threshold = flagging_threshold(probability, float(rate))
+        fires = (probability >= threshold) & (threshold < NEVER)
+        caught = float(happened[fires].sum())
+        columns.append(
+            (
+                *calibration,
+                threshold,
+                float(happened.mean()),
+                caught / fires.sum() if fires.any() else None,
+                caught / happened.sum() if happened.any() else None,
+                float(fires.mean()),
+            )
+        )
+    slopes, intercepts, thresholds, base_rates, precisions, recalls, coverages = zip(*columns, strict=True)
+    return EventCard(
+        kind=event.kind,
+        slopes=slopes,
+        intercepts=intercepts,
+        thresholds=thresholds,
+        base_rates=base_rates,
+        precisions=precisions,
+        recalls=recalls,
+        coverages=coverages,
+    )
 
 
 def _baseline_loss(training: WindowSet, held_out: WindowSet) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.models.architectures import TrainingSpec
 from alpha_pipeline.models.contract import TrainedModel, WindowSet
-from alpha_pipeline.training.losses import student_t_nll
+from alpha_pipeline.training.losses import Objective
 
 _EVALUATION_BATCH = 512
 
@@ -46,15 +46,18 @@ class Rows:
         windows: of all rows.
         targets: (all rows, H).
         rows: those of the slice, (N,).
+        happened: whether the experiment's event came, (all rows, H), 0 or 1; None without one.
     """
 
     windows: Windows
     targets: Tensor
     rows: Tensor
+    happened: Tensor | None = None
 
     def take(self, rows: Tensor) -> WindowSet:
         """The windows that end in some rows, and their targets."""
-        return WindowSet(self.windows.ending_at(rows), self.targets.index_select(0, rows))
+        happened = None if self.happened is None else self.happened.index_select(0, rows)
+        return WindowSet(self.windows.ending_at(rows), self.targets.index_select(0, rows), happened)
 
     def whole(self) -> WindowSet:
         """The whole slice."""
@@ -67,7 +70,9 @@ class Rows:
             yield self.take(rows)
 
 
-def fit(model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpec, *, epochs: int) -> int:
+def fit(
+    model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpec, objective: Objective, *, epochs: int
+) -> int:
     """Train in place and leave the weights that did best on the validation slice.
 
     The candidates are running averages of the weights after each epoch, which at the signal-to-noise of daily
@@ -78,6 +83,7 @@ def fit(model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpe
         training: what the weights learn from.
         validation: what chooses among them.
         spec: batches and step sizes.
+        objective: what is minimised, on batches and on the validation slice.
         epochs: most passes.
 
     Returns:
@@ -88,10 +94,10 @@ def fit(model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpe
     """
     optimiser = torch.optim.AdamW(model.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
     average = copy.deepcopy(model)
-    best_loss, best_state, best_epoch = _loss(average, validation), _state(average), 0
+    best_loss, best_state, best_epoch = _loss(average, validation, objective), _state(average), 0
     for epoch in range(1, epochs + 1):
-        train_epoch(model, average, optimiser, training, spec)
-        loss = _loss(average, validation)
+        train_epoch(model, average, optimiser, training, spec, objective)
+        loss = _loss(average, validation, objective)
         if not loss < float("inf"):
             raise DivergedError(epoch, loss)
         if loss < best_loss:
@@ -108,13 +114,14 @@ def train_epoch(
     optimiser: torch.optim.Optimizer,
     training: Rows,
     spec: TrainingSpec,
+    objective: Objective,
 ) -> None:
     """One pass over the training slice; `average` follows the weights."""
     model.train()
     parameters: list[Tensor] = list(model.parameters())
     averages: list[Tensor] = list(average.parameters())
     for batch in training.shuffled(spec.batch_size):
-        loss = student_t_nll(model(batch.windows), batch.targets)
+        loss = objective(model(batch.windows), batch) + model.penalty()
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(parameters, spec.gradient_clip)
@@ -124,12 +131,12 @@ def train_epoch(
 
 
 @torch.no_grad()
-def _loss(model: TrainedModel, slice_: Rows) -> float:
+def _loss(model: TrainedModel, slice_: Rows, objective: Objective) -> float:
     model.eval()
     total = 0.0
     for rows in torch.split(slice_.rows, _EVALUATION_BATCH):
         batch = slice_.take(rows)
-        total += float(student_t_nll(model(batch.windows), batch.targets)) * len(rows)
+        total += float(objective(model(batch.windows), batch)) * len(rows)
     return total / len(slice_.rows)
 
 

@@ -32,7 +32,7 @@ class Member:
     @cached_property
     def config_hash(self) -> str:
         """Hash of what in the experiment bears on the weights."""
-        spec = self.experiment.model_dump(mode="json", exclude={"description", "tickers"})
+        spec = self.experiment.model_dump(mode="json", exclude={"description", "tickers", "joins_added"})
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
     @cached_property

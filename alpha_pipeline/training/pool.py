@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from typing import Self
 from weakref import WeakKeyDictionary
 
-from alpha_pipeline.models.architectures import is_warm_started
+from alpha_pipeline.models.architectures import is_worth_a_worker
 from alpha_pipeline.training.artifact import Artifact
 from alpha_pipeline.training.member import Task
 from alpha_pipeline.training.worker import start_worker, train_task
@@ -19,10 +19,10 @@ _RESTARTS = 2
 
 
 class Crew:
-    """One-thread worker processes, started when the first gradient training is submitted.
+    """One-thread worker processes, started when the first long training is submitted.
 
-    Closed forms take milliseconds, less than sending them away, and run in this process; so does everything
-    when there are fewer than two workers.
+    The simplest closed forms take milliseconds, less than sending them away, and run in this process; so does
+    everything when there are fewer than two workers.
 
     Args:
         workers: processes.
@@ -51,7 +51,7 @@ class Crew:
 
     def submit(self, task: Task) -> Future[Artifact]:
         """Run a task, at once or in a worker."""
-        if self._workers < 2 or not is_warm_started(task.member.experiment.architecture):
+        if self._workers < 2 or not is_worth_a_worker(task.member.experiment.architecture):
             return _run_here(task, self._device)
         pool = self._pool or ProcessPoolExecutor(self._workers, get_context("spawn"), initializer=start_worker)
         self._pool = pool

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from alpha_pipeline.datasets.folds import Fold, training_data
 from alpha_pipeline.datasets.samples import Samples
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
-from alpha_pipeline.models.architectures import is_warm_started
+from alpha_pipeline.models.architectures import is_trained
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.training.artifact import Artifact, ArtifactError
 from alpha_pipeline.training.member import Member, Task
@@ -202,7 +202,7 @@ class _Course:
             return None
         if self._member is None:
             experiment = self.chain.experiment
-            warm = bool(self.artifacts) and is_warm_started(experiment.architecture)
+            warm = bool(self.artifacts) and experiment.training.warm_start and is_trained(experiment.architecture)
             self._member = Member(
                 experiment=experiment,
                 data=training_data(self.chain.samples, self.folds[len(self.artifacts)], experiment.training.slice_rule),

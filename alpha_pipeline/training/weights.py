@@ -25,6 +25,7 @@ def fresh_model(experiment: Experiment, ticker: str, inputs: int) -> TrainedMode
         window=experiment.window,
         horizons=len(experiment.target.horizons),
         level_matters=is_index(ticker),
+        has_event=experiment.event is not None,
     )
 
 

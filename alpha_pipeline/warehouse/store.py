@@ -78,7 +78,7 @@ class Warehouse:
         for unit in sorted(set(self.units(table) if units is None else units)):
             data = self.objects.get(self.key(table, unit))
             if data is not None:
-                frames.append(pl.read_parquet(io.BytesIO(data), columns=wanted))
+                frames.append(_rows(table, data).select(wanted).collect())
         rows = pl.concat(frames)
         by = [column for column in table.key if column in wanted]
         return rows.sort(by) if by else rows
@@ -119,7 +119,7 @@ class Warehouse:
 
         def replace(held: bytes | None) -> bytes | None:
             nonlocal changed
-            rows = table.empty() if held is None else pl.read_parquet(io.BytesIO(held))
+            rows = table.empty() if held is None else _rows(table, held).collect()
             fresh = _conformed(table, unit, change(rows))
             metadata = {CONTENT: content_hash(table, fresh), INPUTS: inputs}
             before = {} if held is None else _read_metadata(held)
@@ -154,7 +154,7 @@ class Warehouse:
 
         def merge(held: bytes | None) -> bytes | None:
             nonlocal changed
-            rows = table.empty() if held is None else pl.read_parquet(io.BytesIO(held))
+            rows = table.empty() if held is None else _rows(table, held).collect()
             if dropping is not None:
                 rows = rows.filter(~dropping)
             fresh = _conformed(table, unit, frame)
@@ -195,6 +195,14 @@ class Warehouse:
     def _metadata(self, table: Table, unit: str) -> dict[str, str] | None:
         data = self.objects.get(self.key(table, unit))
         return None if data is None else _read_metadata(data)
+
+
+def _rows(table: Table, data: bytes) -> pl.LazyFrame:
+    """The rows of an object; null in columns that the table did not have when it was written."""
+    rows = pl.scan_parquet(io.BytesIO(data))
+    held = rows.collect_schema().names()
+    new = {name: dtype for name, dtype in table.empty().schema.items() if name not in held}
+    return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in new.items()).select(table.columns)
 
 
 def _conformed(table: Table, unit: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 
 from alpha_pipeline.defs.chain import SESSION_TAG
 from alpha_pipeline.defs.partitions import range_tags
-from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.warehouse.tables import raw, signals
 from alpha_pipeline_tests.defs import served
 from alpha_pipeline_tests.defs.world import LAST, World
@@ -21,7 +21,13 @@ LAUNCH = """mutation($asked: ExecutionParams!) { launchRun(executionParams: $ask
     __typename ... on PythonError { message } } }"""
 TICKERS = ["QQQ", "SPY", "NVDA"]
 RAW = ["raw/bars", "raw/actions", "raw/revisions", "raw/quarantine", "raw/coverage", "raw/second_opinion"]
-FEATURES = ["features/technical", "features/price_action", "features/market_context"]
+FEATURES = [
+    "features/technical",
+    "features/price_action",
+    "features/market_context",
+    "features/volatility",
+    "features/sector_context",
+]
 
 
 def backfill(ui: served.Served, assets: list[str], partitions: list[str]) -> None:
@@ -51,7 +57,7 @@ def test_a_backfill_of_three_tickers_is_one_run(world: World, tmp_path: Path) ->
         assert len(served.survivors(ui.session)) >= 3  # webserver, daemon, code server
     assert "Serving dagster-webserver on http://127.0.0.1" in log
     assert served.survivors(ui.session) == []
-    for table in (raw.BARS, TECHNICAL, PRICE_ACTION, MARKET_CONTEXT):
+    for table in (raw.BARS, TECHNICAL, PRICE_ACTION, MARKET_CONTEXT, VOLATILITY, SECTOR_CONTEXT):
         assert world.warehouse.units(table) == sorted(TICKERS), table.name
 
 

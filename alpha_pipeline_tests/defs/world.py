@@ -124,6 +124,7 @@ def forecasts(sessions: Sequence[dt.date], prob_up: float = 0.6, trained_session
             "spike_threshold": None if prob_spike is None else 0.5,
             "trained_through": calendar.offset(session, -trained_sessions_before),
             "model_id": "by hand",
+            **dict.fromkeys(("prob_bull", "bull_threshold", "bull_move")),
             "seeds": 1,
             "seed_spread": 0.0,
             "made_at": NOW,

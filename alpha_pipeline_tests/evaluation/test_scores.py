@@ -54,6 +54,9 @@ def forecasts_of(targets: pl.DataFrame, ic: float, seed: int, model: str = "m") 
         expected_return=pl.Series(expected * unit),
         prob_up=pl.Series(probability),
         prob_spike=spike,
+        prob_bull=pl.lit(None, pl.Float64),
+        bull_threshold=pl.lit(None, pl.Float64),
+        bull_move=pl.lit(None, pl.Float64),
     )
 
 
@@ -151,6 +154,32 @@ def test_knowing_which_ticker_moves_most_is_no_pooled_skill(targets: pl.DataFram
     assert rows.filter(pl.col("metric") == "ic", pl.col("ticker") != "*").is_empty()
     row = value_of(rows, "*", "ic")
     assert row["ci_low"] < 0 < row["ci_high"]
+
+
+def test_a_sniper_is_scored_by_where_it_fires(targets: pl.DataFrame) -> None:
+    """It knows the bull moves of every second session, and fires at these alone."""
+    forecasts = forecasts_of(targets, 0.2, seed=9)
+    size = pl.col("ticker").replace_strict(TICKERS) * pl.col("horizon").sqrt()
+    realised = forecasts.join(targets, on=["ticker", "session", "horizon"], maintain_order="left")["open_log_return"]
+    known = pl.Series(realised) > forecasts.select(0.5 * size).to_series()
+    even = pl.Series([session.toordinal() % 2 == 0 for session in forecasts["session"]])
+    sniper = forecasts.with_columns(
+        bull_move=0.5 * size, prob_bull=pl.when(known & even).then(0.6).otherwise(0.1), bull_threshold=pl.lit(0.5)
+    )
+    rows = scores(sniper, targets, WINDOWS)
+    happened = float((known & pl.Series(sniper["ticker"] == "QQQ")).sum())
+    row = value_of(rows, "QQQ", "bull_precision")
+    assert row["value"] == 1.0
+    assert row["baseline"] == pytest.approx(happened / row["n"] / 2, abs=0.03)  # of two horizons
+    recall, lift = (value_of(rows, "QQQ", f"bull_{name}") for name in ("recall", "lift"))
+    assert recall["value"] == pytest.approx(0.5, abs=0.1)
+    assert recall["ci_low"] < recall["value"] < recall["ci_high"]
+    assert lift["value"] == pytest.approx(1 / row["baseline"])
+    assert value_of(rows, "QQQ", "bull_coverage")["value"] == pytest.approx(recall["value"] * row["baseline"])
+    held = sniper.with_columns(bull_threshold=pl.lit(1.0))
+    names = set(scores(held, targets, WINDOWS)["metric"])
+    assert "bull_coverage" in names
+    assert not {"bull_precision", "bull_lift"} & names  # it never fires
 
 
 def test_forecasts_without_an_outcome_and_short_windows_are_left_out(targets: pl.DataFrame) -> None:

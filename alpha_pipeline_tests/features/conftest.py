@@ -11,7 +11,9 @@ import pytest
 
 from alpha_pipeline.features.market_context import market_context
 from alpha_pipeline.features.price_action import price_action
+from alpha_pipeline.features.sector_context import sector_context
 from alpha_pipeline.features.technical import technical
+from alpha_pipeline.features.volatility import volatility
 from alpha_pipeline.sessions import between
 from alpha_pipeline.universe import MAG7, SECTORS
 
@@ -86,20 +88,28 @@ def one_ticker() -> Callable[..., pl.DataFrame]:
     return series_bars
 
 
-@pytest.fixture(params=["technical", "price_action", "market_context"])
+# Those that need the bars of other tickers too.
+AROUND = {"market_context": market_context, "volatility": volatility, "sector_context": sector_context}
+
+
+@pytest.fixture(params=["technical", "price_action", *AROUND])
 def feature_set(request: pytest.FixtureRequest) -> str:
-    """Each of the three sets in turn."""
+    """Each of the sets in turn."""
     return str(request.param)
 
 
 @pytest.fixture
-def build(feature_set: str) -> Build:
-    """Bars -> the features of the set; the market context of a panel is the panel itself."""
-    if feature_set == "technical":
-        return technical
-    if feature_set == "price_action":
-        return price_action
-    return lambda bars: market_context(bars, bars)
+def build_within(feature_set: str) -> Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]:
+    """(bars, bars of the market around) -> the features of the set."""
+    if feature_set in AROUND:
+        return AROUND[feature_set]
+    return lambda bars, _: technical(bars) if feature_set == "technical" else price_action(bars)
+
+
+@pytest.fixture
+def build(build_within: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]) -> Build:
+    """Bars -> the features of the set; the market around a panel is the panel itself."""
+    return lambda bars: build_within(bars, bars)
 
 
 @pytest.fixture(scope="session")

@@ -16,20 +16,7 @@ from alpha_pipeline.features.market_context import (
 )
 from alpha_pipeline.sessions import between
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
-
-
-def from_closes(ticker: str, closes: list[float] | np.ndarray, first: dt.date = dt.date(2024, 1, 2)) -> pl.DataFrame:
-    days = between(first, dt.date(2026, 12, 31))[: len(closes)]
-    close = pl.Series(closes, dtype=pl.Float64)
-    return pl.DataFrame(
-        {"ticker": [ticker] * len(close), "session": days}
-        | dict.fromkeys(("open", "high", "low", "close", "adj_close"), close)
-        | {"volume": [1] * len(close)}
-    )
-
-
-def nulls(features: pl.DataFrame, names: list[str]) -> set[str]:
-    return {name for name in names if features[name].null_count() == features.height}
+from alpha_pipeline_tests.features.by_hand import from_closes, nulls
 
 
 def names_of(features: tuple[object, ...]) -> list[str]:

@@ -6,8 +6,17 @@ import pytest
 from alpha_pipeline.errors import TableError
 from alpha_pipeline.features.market_context import market_context
 from alpha_pipeline.features.price_action import price_action
-from alpha_pipeline.features.tables import FEATURE_SETS, MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.features.sector_context import sector_context
+from alpha_pipeline.features.tables import (
+    FEATURE_SETS,
+    MARKET_CONTEXT,
+    PRICE_ACTION,
+    SECTOR_CONTEXT,
+    TECHNICAL,
+    VOLATILITY,
+)
 from alpha_pipeline.features.technical import technical
+from alpha_pipeline.features.volatility import volatility
 
 
 def test_what_is_built_fits_its_table(market: pl.DataFrame) -> None:
@@ -15,6 +24,8 @@ def test_what_is_built_fits_its_table(market: pl.DataFrame) -> None:
         (TECHNICAL, technical(market)),
         (PRICE_ACTION, price_action(market)),
         (MARKET_CONTEXT, market_context(market, market)),
+        (VOLATILITY, volatility(market, market)),
+        (SECTOR_CONTEXT, sector_context(market, market)),
     ]
     for table, frame in built:
         assert table.validate(frame, "all").equals(frame)
@@ -46,6 +57,8 @@ def test_every_feature_has_one_name_and_a_description() -> None:
         "technical": "features.technical",
         "price_action": "features.price_action",
         "market_context": "features.market_context",
+        "volatility": "features.volatility",
+        "sector_context": "features.sector_context",
     }
 
 

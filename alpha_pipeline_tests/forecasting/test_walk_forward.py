@@ -15,9 +15,9 @@ from alpha_pipeline.training.artifact import Artifact, read_artifact
 from alpha_pipeline.training.trainer import Chain, train
 from alpha_pipeline.training.weights import restore
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
-from alpha_pipeline_tests.learning_world import LAST, experiment, folds_to, samples_of
+from alpha_pipeline_tests.learning_world import ARCHITECTURES, LAST, experiment, folds_to, samples_of
 
-KINDS = ("hybrid", "v17", "ridge", "expanding_mean")
+KINDS = tuple(ARCHITECTURES)
 
 
 @cache
@@ -114,6 +114,27 @@ def test_spikes_are_forecast_for_volatility_only() -> None:
     vix = forecast_of("v17", "^VIX")
     assert vix["prob_spike"].null_count() == vix["spike_threshold"].null_count() == 0
     assert (vix["prob_spike"] <= vix["prob_up"]).all()
+
+
+def test_bull_moves_are_forecast_by_the_sniper_alone() -> None:
+    frame, samples = forecast_of("sniper"), samples_of(experiment("sniper"), knowing=0.3)
+    assert frame.select("prob_bull", "bull_threshold", "bull_move").null_count().sum_horizontal().item() == 0
+    assert frame["prob_spike"].null_count() == frame.height
+    row = samples.sessions.index(frame["session"][0])
+    np.testing.assert_allclose(frame["bull_move"].head(2), 0.5 * samples.vol[row] * np.sqrt([1, 5]))
+    card = artifacts_of("sniper")[0].card.event
+    assert card is not None
+    assert frame["bull_threshold"].head(2).to_list() == list(card.thresholds)
+    assert (
+        forecast_of("hybrid").select("prob_bull", "bull_threshold", "bull_move").null_count().row(0)
+        == (frame.height,) * 3
+    )
+
+
+def test_a_spike_model_forecasts_spikes_of_any_ticker() -> None:
+    frame = forecast_of("spotter")
+    assert frame["prob_spike"].null_count() == frame["spike_threshold"].null_count() == 0
+    assert frame["prob_bull"].null_count() == frame.height
 
 
 def test_seeds_are_averaged() -> None:

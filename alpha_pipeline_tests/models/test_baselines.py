@@ -6,8 +6,8 @@ import torch
 from scipy import stats
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from alpha_pipeline.models.architectures import ExpandingMeanArchitecture, RidgeArchitecture
-from alpha_pipeline.models.baselines import ExpandingMean, Ridge
+from alpha_pipeline.models.architectures import ExpandingMeanArchitecture, LastValueArchitecture, RidgeArchitecture
+from alpha_pipeline.models.baselines import ExpandingMean, LastValue, Ridge
 from alpha_pipeline.models.contract import WindowSet, student_t_scale
 
 
@@ -22,6 +22,15 @@ def test_expanding_mean_is_the_mean_of_all_labels() -> None:
         WindowSet(windows_of(1, 1, 1), torch.tensor([[6.0]])),
     )
     assert model(windows_of(4, 1, 2)).location.ravel().tolist() == [3.0] * 4
+
+
+def test_the_last_value_forecasts_no_change() -> None:
+    model = LastValue(LastValueArchitecture(kind="last_value"), horizons=1)
+    targets = torch.tensor([[1.0], [3.0], [5.0]])
+    model.fit(WindowSet(windows_of(2, 1, 0), targets[:2]), WindowSet(windows_of(1, 1, 1), targets[2:]))
+    prediction = model(windows_of(4, 1, 2))
+    assert prediction.location.ravel().tolist() == [0.0] * 4
+    torch.testing.assert_close(prediction.log_scale[0], student_t_scale(targets, 5.0).log())
 
 
 def test_ridge_is_sklearns() -> None:

@@ -7,15 +7,23 @@ from torch import Tensor
 
 from alpha_pipeline.models.contract import ClosedFormModel, Model, TrainedModel, WindowSet
 from alpha_pipeline.models.registry import build
-from alpha_pipeline.training.losses import student_t_nll
-from alpha_pipeline_tests.learning_world import ARCHITECTURES, experiment
+from alpha_pipeline.training.losses import objective
+from alpha_pipeline_tests.learning_world import ARCHITECTURES, TRAINED, experiment
 
 T, F, H = 16, 5, 2
 
 
 def model_of(kind: str, *, level_matters: bool = False) -> TrainedModel | ClosedFormModel:
     torch.manual_seed(0)
-    return build(experiment(kind).architecture, inputs=F, window=T, horizons=H, level_matters=level_matters)
+    made = experiment(kind)
+    return build(
+        made.architecture,
+        inputs=F,
+        window=T,
+        horizons=H,
+        level_matters=level_matters,
+        has_event=made.event is not None,
+    )
 
 
 def price_windows(n: int, level: float = 300.0) -> Tensor:
@@ -28,7 +36,7 @@ def price_windows(n: int, level: float = 300.0) -> Tensor:
 
 
 def fitted(model: Model, windows: Tensor) -> Model:
-    data = WindowSet(windows, torch.randn(len(windows), H))
+    data = WindowSet(windows, torch.randn(len(windows), H), torch.rand(len(windows), H).round())
     if isinstance(model, ClosedFormModel):
         model.fit(data, data)
     elif isinstance(model, TrainedModel):
@@ -43,20 +51,24 @@ def test_shapes(kind: str) -> None:
     assert prediction.location.shape == prediction.log_scale.shape == (40, H)
     assert prediction.degrees_of_freedom.shape == (H,)
     assert (prediction.degrees_of_freedom > 2).all()
+    has_event = experiment(kind).event is not None
+    assert (prediction.event_logits is not None) == has_event
+    assert prediction.event_logits is None or prediction.event_logits.shape == (40, H)
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "v17"])
+@pytest.mark.parametrize("kind", TRAINED)
 @pytest.mark.parametrize("level_matters", [False, True])
 def test_every_parameter_gets_a_gradient(kind: str, level_matters: bool) -> None:
     model = model_of(kind, level_matters=level_matters)
     windows = price_windows(64)
     fitted(model, windows).train()
-    student_t_nll(model(windows), torch.randn(64, H)).backward()
+    batch = WindowSet(windows, torch.randn(64, H), torch.rand(64, H).round())
+    (objective(experiment(kind).event)(model(windows), batch) + model.penalty()).backward()
     silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "v17"])
+@pytest.mark.parametrize("kind", TRAINED)
 def test_training_starts_from_the_expanding_mean(kind: str) -> None:
     windows, targets = price_windows(200), 0.3 + 2 * torch.randn(200, H)
     model = model_of(kind)
@@ -70,9 +82,21 @@ def test_training_starts_from_the_expanding_mean(kind: str) -> None:
     assert (prediction.log_scale.std(dim=0) == 0).all()
 
 
-def test_v17_does_not_see_the_price_level() -> None:
+def test_an_event_starts_from_its_base_rate() -> None:
+    model = model_of("sniper")
+    assert isinstance(model, TrainedModel)
+    happened = (torch.arange(200)[:, None] < torch.tensor([20, 100])).float()
+    model.prepare(WindowSet(price_windows(200), torch.randn(200, H), happened))
+    with torch.no_grad():
+        model.event_head.log_odds.weight.zero_()
+        odds = model.eval()(price_windows(3)).event_logits
+    torch.testing.assert_close(torch.sigmoid(odds[0]), torch.tensor([21 / 202, 101 / 202]))
+
+
+@pytest.mark.parametrize("kind", ["v17", "v17_no_kan"])
+def test_v17_does_not_see_the_price_level(kind: str) -> None:
     """Prepared at a price of 300, it forecasts the same path the same at 500 and at 0.03."""
-    model = fitted(model_of("v17"), price_windows(64))
+    model = fitted(model_of(kind), price_windows(64))
     at_300 = model(price_windows(8, level=300.0))
     for level in (500.0, 0.03):
         elsewhere = model(price_windows(8, level=level))
@@ -96,6 +120,23 @@ def test_v17_sees_the_volatility_that_revin_takes_away() -> None:
     wild = middle + 3 * (calm - middle)
     fitted(model, torch.cat((calm, wild)))
     assert (model(wild).location - model(calm).location > 1.0).all()
+
+
+def test_the_ablation_has_about_as_many_parameters() -> None:
+    with_kan, without = (sum(p.numel() for p in model_of(kind).parameters()) for kind in ("v17", "v17_no_kan"))
+    assert without == pytest.approx(with_kan, rel=0.15)
+
+
+def test_only_bends_are_penalised_and_the_ablation_has_none() -> None:
+    model, perceptron = model_of("v17"), model_of("v17_no_kan")
+    assert isinstance(model, TrainedModel)
+    assert isinstance(perceptron, TrainedModel)
+    bent = float(torch.as_tensor(model.penalty()).detach())
+    with torch.no_grad():
+        for layer in (model.kan, model.deeper_kan):
+            layer.coefficients[..., 1:] = 0
+    assert 0 < float(torch.as_tensor(model.penalty()).detach()) < bent
+    assert perceptron.penalty() == 0.0
 
 
 def test_v17_survives_a_halted_stock() -> None:

@@ -36,7 +36,8 @@ def forecast_rows() -> Frame:
             "prob_spike": pl.Float64,
             "spike_threshold": pl.Float64,
         }
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        bull = (pl.lit(None, pl.Float64).alias(name) for name in ("prob_bull", "bull_threshold", "bull_move"))
+        return pl.DataFrame(rows, schema=schema, orient="row").with_columns(bull)
 
     return build
 

@@ -41,6 +41,17 @@ def test_an_even_chance_is_no_bull_and_other_horizons_and_tickers_do_not_vote(fo
     assert ballots.select("ticker", "is_bull").rows() == [("NVDA", False)]
 
 
+@pytest.mark.parametrize(
+    ("prob_bull", "threshold", "is_bull"), [(0.41, 0.4, True), (0.4, 0.4, True), (0.39, 0.4, False), (1.0, 1.0, False)]
+)
+def test_a_model_of_bull_moves_votes_by_its_own_threshold(
+    prob_bull: float, threshold: float, is_bull: bool, forecast_rows: Frame
+) -> None:
+    rows = forecast_rows(SESSION, 1, {"NVDA": 0.5 + 0.1 * (not is_bull)})
+    fired = rows.with_columns(prob_bull=pl.lit(prob_bull), bull_threshold=pl.lit(threshold), bull_move=pl.lit(0.01))
+    assert mag7_vote.ballots(fired)["is_bull"].to_list() == [is_bull]
+
+
 def test_yesterdays_ballots_do_not_count_today(forecast_rows: Frame) -> None:
     ballots = mag7_vote.ballots(forecast_rows(dt.date(2024, 3, 27), 1, dict.fromkeys(MAG7, 0.9)))
     counted = mag7_vote.vote(ballots, [dt.date(2024, 3, 27), SESSION])

@@ -10,6 +10,7 @@ import pytest
 
 from alpha_pipeline import sessions
 from alpha_pipeline.sources.simulated import simulate
+from alpha_pipeline.steps.signals import BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
@@ -39,11 +40,19 @@ def bars() -> dict[str, pl.DataFrame]:
     return dict(simulate(7, 0.0, FIRST, LAST, ("QQQ", VIX, *MAG7, *SECTORS)).bars)
 
 
+def _listened_to(ticker: str) -> str:
+    """The model whose forecasts of a ticker the signals read."""
+    return BALLOT_MODEL if ticker in MAG7 else SECTOR_MODEL if ticker in SECTORS else VIX_MODEL
+
+
 @pytest.fixture
 def forecast_rows() -> Callable[..., pl.DataFrame]:
-    """Forecasts of one model and ticker whose probabilities are drawn, so that votes and ranks change."""
+    """Forecasts of one ticker with drawn probabilities, so that votes and ranks change.
 
-    def make(ticker: str, days: tuple[dt.date, ...], model: str = "v12_super_model", **given: object) -> pl.DataFrame:
+    By the model that signals read unless another is named.
+    """
+
+    def make(ticker: str, days: tuple[dt.date, ...], model: str = "", **given: object) -> pl.DataFrame:
         prob = [
             float(np.random.default_rng([place, *ticker.encode()]).uniform(0.4, 0.6))
             for place in map(sessions.position, days)
@@ -51,13 +60,14 @@ def forecast_rows() -> Callable[..., pl.DataFrame]:
         is_spiky = ticker == VIX
         rows = pl.DataFrame({"session": days, "prob_up": prob}).join(pl.DataFrame({"horizon": [1, 5]}), how="cross")
         values: dict[str, object] = {
-            "model": model,
+            "model": model or _listened_to(ticker),
             "ticker": ticker,
             "forecast_vol": 0.01,
             "prob_spike": 0.05 if is_spiky else None,
             "spike_threshold": 0.2 if is_spiky else None,
             "trained_through": dt.date(2015, 12, 31),
             "model_id": "abc",
+            **dict.fromkeys(("prob_bull", "bull_threshold", "bull_move")),
             "seeds": 1,
             "seed_spread": 0.0,
             "made_at": dt.datetime(2016, 4, 1, tzinfo=dt.UTC),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.steps import features
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
@@ -12,7 +12,7 @@ from alpha_pipeline_tests.pipeline_world import FrameSource, build_features, ing
 
 FIRST, LAST = dt.date(2015, 10, 1), dt.date(2016, 3, 31)
 TICKERS = ("QQQ", "NVDA", "XLE", "^VIX")
-TABLES = (TECHNICAL, PRICE_ACTION, MARKET_CONTEXT, FORWARD)
+FEATURES = (TECHNICAL, PRICE_ACTION, MARKET_CONTEXT, VOLATILITY, SECTOR_CONTEXT)
 Bars = dict[str, pl.DataFrame]
 
 
@@ -26,7 +26,7 @@ def world(warehouse: Warehouse, bars: Bars) -> Warehouse:
 def built(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """Which tickers each builder was asked to compute, from now on."""
     seen: dict[str, list[str]] = {}
-    for name in ("technical", "price_action", "market_context", "forward"):
+    for name in ("technical", "price_action", "market_context", "volatility", "sector_context", "forward"):
         honest = getattr(features, name)
 
         def watched(bars: pl.DataFrame, *rest: object, name: str = name, honest: Callable = honest) -> pl.DataFrame:
@@ -48,7 +48,7 @@ def corrected(bars: Bars, ticker: str) -> Bars:
 
 def test_every_table_has_a_row_per_bar_and_targets_only_what_is_known(world: Warehouse, bars: Bars) -> None:
     build_features(world, TICKERS)
-    for table in TABLES[:3]:
+    for table in FEATURES:
         assert world.height(table, "NVDA") == bars["NVDA"].height
     labels = world.read(FORWARD, ["NVDA"])
     assert set(labels["horizon"]) == {1, 5}
@@ -74,17 +74,24 @@ def test_only_the_ticker_whose_bars_changed_is_built(world: Warehouse, bars: Bar
     assert built == {"technical": ["NVDA"], "forward": ["NVDA"]}
 
 
-def test_a_change_of_the_market_around_rebuilds_every_context(
+def test_a_change_of_the_market_around_rebuilds_what_reads_it(
     world: Warehouse, bars: Bars, built: dict[str, list[str]]
 ) -> None:
     build_features(world, TICKERS)
-    before = world.read(MARKET_CONTEXT, ["NVDA"])
+    around = (MARKET_CONTEXT, VOLATILITY)
+    before = [world.read(table, ["NVDA"]) for table in around]
     built.clear()
     ingest_all(world, FrameSource(corrected(bars, "^VIX")), ["^VIX"], LAST, FIRST)
     build_features(world, TICKERS)
     assert built["technical"] == ["^VIX"]
-    assert built["market_context"] == sorted(TICKERS)
-    assert not world.read(MARKET_CONTEXT, ["NVDA"]).equals(before)
+    assert built["market_context"] == built["volatility"] == sorted(TICKERS)
+    assert built["sector_context"] == ["^VIX"]
+    assert [world.read(table, ["NVDA"]).equals(was) for table, was in zip(around, before, strict=True)] == [False] * 2
+    built.clear()
+    ingest_all(world, FrameSource(corrected(bars, "XLE")), ["XLE"], LAST, FIRST)
+    build_features(world, TICKERS)
+    assert built["sector_context"] == sorted(TICKERS)
+    assert built["volatility"] == ["XLE"]
 
 
 def test_another_version_of_the_arithmetic_builds_anew(

@@ -10,6 +10,7 @@ from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.steps import results
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.results import record_of, write_ledger, write_scores
+from alpha_pipeline.steps.signals import BALLOT_MODEL
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
@@ -78,12 +79,12 @@ def test_scores_are_kept_while_forecasts_and_targets_are(
     ingest_all(world, FrameSource(bars), MAG7, LAST, FIRST)
     build_features(world, (*MAG7, *SECTORS, VIX))
     pooled = write_scores(world)
-    before = world.objects.get(world.key(SCORES, "v12_super_model"))
-    assert -0.5 < pooled["v12_super_model"] < 0.5
+    before = world.objects.get(world.key(SCORES, BALLOT_MODEL))
+    assert -0.5 < pooled[BALLOT_MODEL] < 0.5
     with monkeypatch.context() as patch:
         patch.setattr(results, "scores", lambda *_: pytest.fail("nothing changed"))
         assert write_scores(world) == pooled
-    assert world.objects.get(world.key(SCORES, "v12_super_model")) == before
+    assert world.objects.get(world.key(SCORES, BALLOT_MODEL)) == before
     rows = world.read(DAILY, ["NVDA"])
     world.write(DAILY, "NVDA", rows.with_columns(expected_return=-pl.col("expected_return")))
     assert write_scores(world) != pooled

@@ -2,19 +2,24 @@
 
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from alpha_pipeline.datasets.folds import TrainingData, training_data
+from alpha_pipeline.models.architectures import TrainingSpec
+from alpha_pipeline.models.contract import TrainedModel
+from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.training import fitting
 from alpha_pipeline.training.artifact import Artifact
 from alpha_pipeline.training.fitting import fit_member
-from alpha_pipeline.training.loop import DivergedError
+from alpha_pipeline.training.loop import DivergedError, Rows
 from alpha_pipeline.training.member import Member
-from alpha_pipeline_tests.learning_world import LAST, experiment, folds_to, samples_of
+from alpha_pipeline_tests.learning_world import ARCHITECTURES, LAST, experiment, folds_to, samples_of
 
-KINDS = ("hybrid", "v17", "ridge", "expanding_mean")
+KINDS = tuple(ARCHITECTURES)
 
 
 def data_of(kind: str, ticker: str = "QQQ", *, last: dt.date = LAST, knowing: float = 0.0) -> TrainingData:
@@ -42,7 +47,7 @@ def test_bars_after_the_fold_began_change_no_byte(kind: str) -> None:
     assert trained(kind, data_of(kind, last=first)) == trained(kind, data_of(kind))
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "v17"])
+@pytest.mark.parametrize("kind", ["hybrid", "v17", "sniper"])
 def test_the_seed_matters_and_the_parent_too(kind: str) -> None:
     data = data_of(kind, knowing=0.6)
     first, other = trained(kind, data), trained(kind, data, seed=1)
@@ -59,7 +64,7 @@ def test_training_leaves_the_callers_random_state_and_threads_alone() -> None:
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "ridge"])
+@pytest.mark.parametrize("kind", ["hybrid", "ridge", "lightgbm"])
 def test_a_feature_that_knows_the_future_lowers_the_loss(kind: str) -> None:
     longer = experiment(kind, training={"epochs": 40, "learning_rate": 0.01})
     card = fit_member(Member(longer, data_of(kind, knowing=0.6), 0, None), None, "cpu").card
@@ -86,6 +91,53 @@ def test_spike_tickers_get_a_threshold_per_horizon() -> None:
     assert thresholds is not None
     assert len(thresholds) == 2
     assert all(0 <= threshold <= 1 for threshold in thresholds)
+
+
+def test_the_card_of_an_event_says_what_validation_showed() -> None:
+    longer = experiment("sniper", training={"epochs": 40, "learning_rate": 0.01})
+    data = data_of("sniper", knowing=0.6)
+    card = fit_member(Member(longer, data, 0, None), None, "cpu").card.event
+    assert card is not None
+    assert (card.kind, len(card.thresholds)) == ("bull", 2)
+    happened = (data.targets[data.validation_rows] > 0.5).mean(axis=0)
+    assert card.base_rates == pytest.approx(tuple(happened))
+    assert card.precisions[0] is not None
+    assert card.recalls[0] is not None
+    assert card.precisions[0] >= 0.4 > card.base_rates[0] + 0.05
+    assert card.precisions[0] * card.coverages[0] == pytest.approx(card.recalls[0] * card.base_rates[0])
+
+
+def test_a_spike_is_a_fixed_share_and_flagged_as_often_as_in_training() -> None:
+    data = data_of("spotter", knowing=0.6)
+    card = trained("spotter", data).card.event
+    assert card is not None
+    returns = data.targets * data.unit
+    spiked = returns > np.log(1.01)
+    assert card.base_rates == pytest.approx(tuple(spiked[data.validation_rows].mean(axis=0)))
+    assert card.coverages == pytest.approx(tuple(spiked[data.train_rows].mean(axis=0)), abs=0.03)
+
+
+def test_an_event_must_be_a_hybrids() -> None:
+    with pytest.raises(ValueError, match='"event" needs architecture'):
+        Experiment.model_validate(experiment("ridge").model_dump() | {"event": {"kind": "bull"}})
+
+
+def test_one_that_diverges_begins_anew_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first step size that leaves the finite numbers is divided by ten, from fresh weights."""
+    data, rates, fit = data_of("hybrid"), [], fitting.fit
+
+    def once(
+        model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpec, *given: Any, **more: Any
+    ) -> int:
+        rates.append(spec.learning_rate)
+        if len(rates) == 1:
+            raise DivergedError(1, float("nan"))
+        return fit(model, training, validation, spec, *given, **more)
+
+    monkeypatch.setattr(fitting, "fit", once)
+    card = trained("hybrid", data).card
+    assert rates == [1e-3, pytest.approx(1e-4)]
+    assert card.resets == 1
 
 
 def test_a_training_that_diverges_says_so() -> None:

@@ -1,4 +1,5 @@
 import datetime as dt
+import io
 import multiprocessing
 import threading
 from collections.abc import Callable
@@ -20,6 +21,19 @@ def test_what_is_written_is_read(warehouse: Warehouse, ticker: str) -> None:
     assert warehouse.write(BARS, ticker, bars(ticker))
     assert warehouse.units(BARS) == [ticker]
     assert warehouse.read(BARS, [ticker]).equals(BARS.conform(bars(ticker)))
+
+
+def test_a_column_that_came_later_is_null_in_older_objects(warehouse: Warehouse) -> None:
+    older = BARS.conform(bars()).drop("source")
+    buffer = io.BytesIO()
+    older.write_parquet(buffer)
+    warehouse.objects.put(warehouse.key(BARS, "QQQ"), buffer.getvalue())
+    held = warehouse.read(BARS, ["QQQ"])
+    assert held.columns == BARS.columns
+    assert held["source"].null_count() == held.height == 5
+    assert warehouse.read(BARS, columns=["ticker", "close"]).equals(older.select("ticker", "close"))
+    assert warehouse.upsert(BARS, "QQQ", bars(days=5, close=50.0))
+    assert warehouse.read(BARS)["source"].null_count() == 0
 
 
 def test_the_same_rows_fetched_later_change_nothing(warehouse: Warehouse) -> None:

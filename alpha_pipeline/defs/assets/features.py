@@ -8,7 +8,7 @@ from alpha_pipeline.defs.partitions import TICKERS
 from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import NotEnoughDataError
-from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, TECHNICAL
+from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.steps import features as steps
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
@@ -24,8 +24,8 @@ def _ticker_asset(table: Table, build: Build, version: str) -> dg.AssetsDefiniti
     @dg.asset(
         key=table.asset_key,
         description=table.description,
-        # Ticker by ticker, the market context too although it reads every context ticker: a backfill follows the
-        # edges downstream, and one ticker chosen in the web UI would become the models of all of them.
+        # Ticker by ticker, those too that read other tickers' bars: a backfill follows the edges downstream, and
+        # one ticker chosen in the web UI would become the models of all of them.
         deps=[BARS.asset_key],
         partitions_def=TICKERS,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -51,5 +51,7 @@ ASSETS = [
     _ticker_asset(TECHNICAL, steps.build_technical, steps.TECHNICAL_VERSION),
     _ticker_asset(PRICE_ACTION, steps.build_price_action, steps.PRICE_ACTION_VERSION),
     _ticker_asset(MARKET_CONTEXT, steps.build_market_context, steps.MARKET_CONTEXT_VERSION),
+    _ticker_asset(VOLATILITY, steps.build_volatility, steps.VOLATILITY_VERSION),
+    _ticker_asset(SECTOR_CONTEXT, steps.build_sector_context, steps.SECTOR_CONTEXT_VERSION),
     _ticker_asset(FORWARD, steps.build_targets, steps.TARGETS_VERSION),
 ]

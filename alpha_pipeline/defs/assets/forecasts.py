@@ -89,7 +89,7 @@ def _due(experiment: Experiment, asked: Sequence[str], alpha: AlphaResource) -> 
     """Of a range, the experiment's own tickers and those that a person added; a ticker named alone, whatever it is."""
     if len(asked) == 1:
         return list(asked)
-    wanted = {*experiment.tickers, *added(alpha.warehouse())}
+    wanted = {*experiment.tickers, *(added(alpha.warehouse()) if experiment.joins_added else ())}
     return [ticker for ticker in asked if ticker in wanted]
 
 

@@ -47,3 +47,14 @@ class ChebyshevKAN(nn.Module):
         """(…, I) to (…, O)."""
         basis = chebyshev_basis(torch.tanh(x), self.degree).flatten(-2)  # (…, I degree)
         return nn.functional.linear(basis, self.coefficients.flatten(1), self.bias)
+
+    def roughness(self) -> Tensor:
+        """Mean over edges of ``sum_k k^4 c_k^2``: how sharply the edge functions bend, a scalar.
+
+        T_k bends like k^2, so the term of degree k counts with the square of that. A straight edge counts least.
+
+        Source: the smoothing spline's penalty on curvature (Wahba, "Spline models for observational data", SIAM
+        1990), term by term.
+        """
+        degrees = torch.arange(1, self.degree + 1, device=self.coefficients.device)
+        return (degrees**4 * self.coefficients**2).sum(dim=-1).mean()

@@ -45,6 +45,13 @@ class Daily(pa.DataFrameModel):
         ge=0, le=1, nullable=True, description="P(change > +10 %); null where not a spike model"
     )
     spike_threshold: float = pa.Field(ge=0, le=1, nullable=True, description="Chosen on the fold's validation slice")
+    prob_bull: float = pa.Field(
+        ge=0, le=1, nullable=True, description="P(return > bull_move); null where not a model of bull moves"
+    )
+    bull_threshold: float = pa.Field(
+        ge=0, le=1, nullable=True, description="Fires from here on; chosen on the fold's validation slice"
+    )
+    bull_move: float = pa.Field(gt=0, nullable=True, description="Log return that counts as a bull move")
     trained_through: pl.Date = pa.Field(description="Last session whose label was used")
     model_id: str = pa.Field(description="Ids of the members that made it, joined by +")
     seeds: int = pa.Field(ge=1, description="Members averaged")

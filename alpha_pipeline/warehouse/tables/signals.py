@@ -13,6 +13,8 @@ class Mag7Ballots(pa.DataFrameModel):
     ticker: str
     prob_up: float = pa.Field(ge=0, le=1)
     expected_return: float
+    prob_bull: float = pa.Field(ge=0, le=1, nullable=True, description="P(bull move), where the model forecasts one")
+    bull_threshold: float = pa.Field(ge=0, le=1, nullable=True, description="Bull from here on; 1 never fires")
     is_bull: bool
 
     class Config:

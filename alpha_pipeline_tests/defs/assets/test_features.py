@@ -4,7 +4,14 @@ import dagster as dg
 
 from alpha_pipeline_tests.defs.world import World, failures
 
-PREPARED = ["features/technical", "features/price_action", "features/market_context", "targets/forward"]
+PREPARED = [
+    "features/technical",
+    "features/price_action",
+    "features/market_context",
+    "features/volatility",
+    "features/sector_context",
+    "targets/forward",
+]
 
 
 def test_features_of_a_range_of_tickers_are_one_run(instance: dg.DagsterInstance, world: World) -> None:
