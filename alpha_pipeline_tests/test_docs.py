@@ -15,6 +15,7 @@ import alpha_pipeline
 from alpha_pipeline import settings
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.cli import app
+from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.warehouse import views
 
@@ -78,6 +79,11 @@ def test_every_command_and_option_exists(document: Path) -> None:
 def test_every_command_is_in_the_readme() -> None:
     named = {names for use, names, _ in _uses(README)}
     assert set(COMMANDS) - named == set()
+
+
+def test_every_experiment_is_in_the_readme() -> None:
+    section = README.read_text().split("## Experiments")[1].split("## ")[0]
+    assert set(re.findall(r"`([a-z]\w+)`", section)) == set(load_experiments())
 
 
 def test_the_settings_known_here_are_those_the_package_reads() -> None:

@@ -57,6 +57,7 @@ class Progress:
         done: folds finished or found finished, over all chains.
         total: folds to do or found done, over all chains.
         samples_per_second: windows trained on a second so far, over all workers.
+        seconds_left: at the pace so far; None before the first fold is trained.
     """
 
     experiment: str
@@ -66,6 +67,7 @@ class Progress:
     done: int
     total: int
     samples_per_second: float
+    seconds_left: float | None
 
 
 @dataclass(frozen=True)
@@ -243,8 +245,18 @@ class _Tally:
 
     def _tell(self, artifact: Artifact) -> None:
         card = artifact.card
-        speed = self._windows / (time.perf_counter() - self._started)
+        elapsed = time.perf_counter() - self._started
         done = self.n_trained + self.n_found
+        left = elapsed / self.n_trained * (self._total - done) if self.n_trained else None
         self._progress(
-            Progress(card.experiment, card.ticker, card.fold, card.validation_loss, done, self._total, speed)
+            Progress(
+                experiment=card.experiment,
+                ticker=card.ticker,
+                fold=card.fold,
+                loss=card.validation_loss,
+                done=done,
+                total=self._total,
+                samples_per_second=self._windows / elapsed,
+                seconds_left=left,
+            )
         )

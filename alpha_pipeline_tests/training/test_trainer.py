@@ -148,6 +148,7 @@ def test_progress_counts_what_is_done() -> None:
     assert [p.done for p in seen] == [1, 2, 3, 4, 5, 6]
     assert {p.total for p in seen} == {6}
     assert all(np.isfinite(p.loss) and p.samples_per_second > 0 for p in seen)
+    assert [p.seconds_left > 0 for p in seen if p.seconds_left is not None] == [True] * (len(seen) - 1) + [False]
 
 
 UNGUARDED = textwrap.dedent(

@@ -64,6 +64,8 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
             progress=_teller(context, experiment.name),
         )
         context.log.info(f"{result.n_trained} folds trained, {result.n_found} found trained")
+        for card in (artifact.card for artifact in result.artifacts if artifact.card.resets):
+            context.log.warning(f"{card.ticker}, fold {card.fold}: training diverged and began anew, more slowly")
         failed = dict(result.failures)
         for ticker, why in failed.items():
             context.log.warning(f"{ticker}: {why}")
@@ -101,6 +103,7 @@ def _metadata(artifacts: list[Artifact]) -> dict[str, float | int | str]:
         "validation_loss": newest.validation_loss,
         "baseline_loss": newest.baseline_loss,
         "epochs": newest.epochs,
+        "resets": sum(artifact.card.resets for artifact in artifacts),
         "trained_through": str(newest.trained_through),
         "model_id": newest.model_id,
     }
@@ -115,12 +118,20 @@ def _teller(context: dg.AssetExecutionContext, name: str) -> Callable[[Progress]
         words = f"{progress.ticker} fold {progress.fold}, loss {progress.loss:.4f}"
         if progress.samples_per_second:
             words += f", {progress.samples_per_second:,.0f} samples/s"
+        if progress.seconds_left:
+            words += f", {_in_words(progress.seconds_left)} left"
         steps_progress.report(steps_progress.Progress(f"train {name}", progress.done, progress.total, words))
         if time.monotonic() - last > SECONDS_BETWEEN_LOG_LINES or progress.done == progress.total:
             last = time.monotonic()
             context.log.info(f"[{progress.done}/{progress.total}] {words}")
 
     return tell
+
+
+def _in_words(seconds: float) -> str:
+    """Minutes and seconds, or hours and minutes."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
 @dg.asset(
