@@ -129,7 +129,7 @@ def ours(url: str, folder: Path, session: dt.date) -> Spent:
             warehouse,
             Meter(source, spent),
             followed(warehouse),
-            first=FIRST_BAR,
+            first=lambda _: FIRST_BAR,
             through=session,
             now=after_close(session),
         )

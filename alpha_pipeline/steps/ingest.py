@@ -14,13 +14,15 @@ from alpha_pipeline.features.adjust import anchored
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import Answer, PriceSource
-from alpha_pipeline.universe import CORE
+from alpha_pipeline.universe import CORE, VIX
 from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import added, followed
 
 FIRST_BAR = dt.date(2010, 1, 4)
+# Spikes are rare, so what forecasts volatility learns from all there is of the index and of what it is measured on.
+LONG_HISTORY = {VIX: dt.date(1990, 1, 2), "SPY": dt.date(1993, 1, 29), "QQQ": dt.date(1999, 3, 10)}
 ROUNDS = 3
 LATE_SESSIONS = 5
 
@@ -50,12 +52,17 @@ class IngestReport:
     changed: bool
 
 
+def first_bar(ticker: str) -> dt.date:
+    """The first session asked for."""
+    return LONG_HISTORY.get(ticker, FIRST_BAR)
+
+
 def ingest_tickers(
     warehouse: Warehouse,
     source: PriceSource,
     tickers: Sequence[str],
     *,
-    first: dt.date,
+    first: Callable[[str], dt.date],
     through: dt.date,
     now: dt.datetime,
 ) -> Iterator[tuple[str, IngestReport | AlphaError]]:
@@ -65,7 +72,7 @@ def ingest_tickers(
         warehouse: where to.
         source: where from.
         tickers: Yahoo's names.
-        first: first session asked for.
+        first: first session asked for, by ticker.
         through: last session asked for.
         now: the clock's time.
 
@@ -75,7 +82,7 @@ def ingest_tickers(
 
     def one(ticker: str) -> IngestReport | AlphaError:
         try:
-            return ingest_ticker(warehouse, source, ticker, first=first, through=through, now=now)
+            return ingest_ticker(warehouse, source, ticker, first=first(ticker), through=through, now=now)
         except AlphaError as error:
             return error
 
@@ -91,7 +98,7 @@ def refresh_tickers(
     source: PriceSource,
     tickers: Sequence[str],
     *,
-    first: dt.date,
+    first: Callable[[str], dt.date],
     through: dt.date,
     now: dt.datetime,
     wait_s: float,
@@ -105,7 +112,7 @@ def refresh_tickers(
         warehouse: where to.
         source: where from.
         tickers: Yahoo's names.
-        first: first session asked for.
+        first: first session asked for, by ticker.
         through: last session asked for.
         now: the clock's time.
         wait_s: how long to wait before the second round, after any cooling period; twice as long before the third.

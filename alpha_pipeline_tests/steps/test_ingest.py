@@ -11,14 +11,17 @@ from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.sources.files import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.ingest import (
+    FIRST_BAR,
     IngestReport,
     final_bars,
+    first_bar,
     ingest_ticker,
     record_failure,
     refresh_tickers,
     require_known,
     require_usable,
 )
+from alpha_pipeline.universe import CORE, VIX
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.objects import LocalObjects
 from alpha_pipeline.warehouse.store import Warehouse
@@ -237,7 +240,14 @@ def rounds(
     source, naps = Moody({ticker: bars[ticker] for ticker in tickers}, overlapping=overlap), Naps()
     Moody.moods = moods
     outcomes = refresh_tickers(
-        warehouse, source, tickers, first=FIRST, through=LAST, now=after_close(LAST), wait_s=30.0, sleep=naps.sleep
+        warehouse,
+        source,
+        tickers,
+        first=lambda _: FIRST,
+        through=LAST,
+        now=after_close(LAST),
+        wait_s=30.0,
+        sleep=naps.sleep,
     )
     last = dict(outcomes)
     return last, [ticker for ticker, _, _ in source.asked], naps.taken
@@ -278,3 +288,9 @@ def test_nobody_is_late_on_a_day_without_bars_and_who_is_long_gone_is_not_late(
 def test_files_are_read_once(warehouse: Warehouse, bars: Bars) -> None:
     _, asked, naps = rounds(warehouse, bars, {"NVDA": [SourceError("gone")]}, overlap=None)
     assert (asked, naps) == (["QQQ", "NVDA", "XLK"], [])
+
+
+def test_what_volatility_is_learned_from_is_asked_for_from_its_beginning() -> None:
+    assert first_bar(VIX) == sessions.at_or_after(dt.date(1990, 1, 1))
+    assert first_bar("NVDA") == FIRST_BAR
+    assert all(sessions.is_session(first_bar(ticker)) for ticker in CORE)
