@@ -27,6 +27,11 @@ _SCORES_NOTE = (
     "the bootstrap resamples of whole sessions. A forecaster without skill has IC and rank IC 0; direction is "
     "beside always saying up. expanding_mean and ridge are naive rivals: a model has to beat them too."
 )
+_EVENTS_NOTE = (
+    "Bull moves: rises by more than a multiple of the stock's own volatility, pooled. Spikes: rises of more than 10 %. "
+    "Precision is the share of fires with the move, recall the share of moves with a fire, lift the precision over the "
+    "base rate. Firing at random gets an AUC of one half, the base rate as precision, and a lift of 1."
+)
 
 
 def render_html(
@@ -55,6 +60,7 @@ def render_html(
             figures.fragment(figures.equity(ledger), "equity") if ledger.height else NO_SIGNAL_YET,
         ),
         Section("How good the forecasts are", _SCORES_NOTE, scores_table(scores)),
+        Section("Whether large moves are called", _EVENTS_NOTE, events_table(scores)),
         Section(
             "VIX regime under QQQ",
             "Adjusted close, log scale; the strip is the regime of each session, marks above it are exits.",
@@ -110,6 +116,54 @@ def scores_table(scores: pl.DataFrame) -> str:
         )
     columns = ["model", "horizon", "reading", "IC", "rank IC", "direction", "always up", "forecasts"]
     return table(columns, rows, words="reading") if rows else NO_SIGNAL_YET
+
+
+def events_table(scores: pl.DataFrame) -> str:
+    """The scores of forecast events over the whole window: bull moves pooled, spikes by ticker."""
+    whole = scores.filter(pl.col("window") == WHOLE)
+    is_bull = pl.col("metric").str.starts_with("bull_") & (pl.col("ticker") == POOLED)
+    is_spike = pl.col("metric").str.starts_with("spike_")
+    by = ["model", "ticker", "horizon"]
+    rows = []
+    for (model, ticker, horizon), group in whole.filter(is_bull | is_spike).sort(by).group_by(by, maintain_order=True):
+        held = {str(row["metric"]).split("_", 1)[1]: row for row in group.iter_rows(named=True)}
+        rows.append(
+            [
+                escape(str(model)),
+                "bull moves" if ticker == POOLED else f"spikes of {escape(str(ticker))}",
+                str(horizon),
+                event_verdict(held),
+                _with_interval(held.get("auc", {}), ".3f"),
+                _with_interval(held.get("brier_skill", {}), "+.3f"),
+                _with_interval(held.get("precision", {}), ".1%"),
+                _number(held.get("precision", {}).get("baseline"), ".1%"),
+                _with_interval(held.get("recall", {}), ".1%"),
+                _with_interval(held.get("coverage", {}), ".1%"),
+                _with_interval(held.get("lift", {}), ".2f"),
+            ]
+        )
+    columns = ["model", "of", "horizon", "reading", "AUC", "Brier skill"]
+    columns += ["precision", "base rate", "recall", "coverage", "lift"]
+    return table(columns, rows, words="reading") if rows else NO_SIGNAL_YET
+
+
+def event_verdict(held: Mapping[str, Mapping[str, object]]) -> str:
+    """What the intervals allow to be said of one model's events.
+
+    Args:
+        held: rows of ``evaluation.scores`` by metric, without ``bull_`` or ``spike_``.
+    """
+
+    def above(metric: str, bar: float) -> bool:
+        low = held.get(metric, {}).get("ci_low")
+        return isinstance(low, float) and low > bar
+
+    words = "ranks them better than chance" if above("auc", 0.5) else "no ranking shown: the AUC's interval holds 1/2"
+    if "lift" in held:
+        words += "; fires better than at random" if above("lift", 1.0) else "; fires no better than at random"
+    if "brier_skill" in held:
+        words += "; beats the base rate" if above("brier_skill", 0.0) else "; does not beat the base rate"
+    return words
 
 
 def verdict(held: Mapping[str, Mapping[str, object]]) -> str:

@@ -15,7 +15,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError, UsageError
 from alpha_pipeline.evaluation import metrics
 from alpha_pipeline.reports import figures
-from alpha_pipeline.reports.daily_report import render_html, scores_table, verdict
+from alpha_pipeline.reports.daily_report import events_table, render_html, scores_table, verdict
 from alpha_pipeline.reports.frames import write_text
 from alpha_pipeline.reports.signal_card import SignalCard
 from alpha_pipeline.steps.report import write_report
@@ -184,6 +184,26 @@ def test_the_verdict_says_no_more_than_the_intervals(
     assert verdict(held) == words
 
 
+def test_events_stand_beside_what_firing_at_random_gets() -> None:
+    rows = [
+        ("v13_bull_sniper", "*", 1, "whole", "bull_auc", 0.52, 0.51, 0.53, 900, 0.5),
+        ("v13_bull_sniper", "*", 1, "whole", "bull_precision", 0.338, 0.32, 0.35, 900, 0.311),
+        ("v13_bull_sniper", "*", 1, "whole", "bull_lift", 1.087, 0.99, 1.12, 900, 1.0),
+        ("v13_bull_sniper", "QQQ", 1, "whole", "bull_lift", 7.777, 0.99, 1.12, 900, 1.0),
+        ("v13_bull_sniper", "*", 1, "2024", "bull_lift", 8.888, None, None, 90, 1.0),
+        ("bear_headhunter", "^VIX", 5, "whole", "spike_auc", 0.49, 0.45, 0.53, 2000, 0.5),
+        ("bear_headhunter", "^VIX", 5, "whole", "spike_brier_skill", -0.01, -0.03, 0.01, 2000, 0.0),
+    ]
+    html = events_table(pl.DataFrame(rows, schema=SCORES.schema, orient="row"))
+    assert html.count("<tr>") == 3
+    for words in ("bull moves", "33.8%", "31.1%", "1.09", "0.99 to 1.12", "spikes of ^VIX", "0.490"):
+        assert words in html, words
+    assert "ranks them better than chance; fires no better than at random" in html
+    assert "no ranking shown: the AUC's interval holds 1/2; does not beat the base rate" in html
+    assert "7.78" not in html
+    assert "8.89" not in html
+
+
 def test_constant_forecasts_have_no_verdict_on_ic() -> None:
     assert verdict({}) == "forecasts do not vary: no IC"
 
@@ -224,7 +244,7 @@ def test_votes_are_the_last_sixty() -> None:
 def test_simulated_is_said_only_of_a_simulated_market() -> None:
     assert "SIMULATED" not in _own(_html())
     simulated = _own(_html(replace(CARD, is_simulated=True, market="simulated(seed=7, planted_ic=0.0)")))
-    assert simulated.count('<span class="tag">SIMULATED</span>') == simulated.count("<section>") == 5
+    assert simulated.count('<span class="tag">SIMULATED</span>') == simulated.count("<section>") == 6
     assert '<div class="banner" role="note">SIMULATED market' in simulated
     assert "<title>SIMULATED · QQQ" in simulated
 
@@ -244,7 +264,7 @@ def test_what_is_not_there_yet_is_said() -> None:
         SCORES.clear(),
         BARS.clear(),
     )
-    assert _own(html).count("No rows yet.") == 5
+    assert _own(html).count("No rows yet.") == 6
 
 
 def test_an_unwritable_file_is_named(tmp_path: Path) -> None:
