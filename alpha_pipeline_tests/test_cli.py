@@ -18,6 +18,7 @@ import pytest
 from alpha_pipeline import cli, sessions
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.sources.simulated import SimulatedSource, simulate
+from alpha_pipeline.steps.signals import BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL
 from alpha_pipeline.universe import CORE, MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse import views
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
@@ -347,11 +348,12 @@ def test_the_vote_goes_on_without_the_missing_ticker_and_says_so(tmp_path: Path)
     where = ("--source", "files", "--path", tmp_path, "--warehouse", tmp_path / "warehouse")
     assert process("run", *where, *QUICK).code == 0
     warehouse = Warehouse(tmp_path / "warehouse")
-    for ticker in (*MAG7, *SECTORS, VIX):
+    listened_to = dict.fromkeys(MAG7, BALLOT_MODEL) | dict.fromkeys(SECTORS, SECTOR_MODEL) | {VIX: VIX_MODEL}
+    for ticker, model in listened_to.items():
         if ticker == "META":
             continue
         rows = warehouse.read(DAILY, [ticker]).filter(model="ridge")
-        bullish = rows.with_columns(model=pl.lit("v12_super_model"), prob_up=pl.lit(0.6), spike_threshold=None)
+        bullish = rows.with_columns(model=pl.lit(model), prob_up=pl.lit(0.6), spike_threshold=None)
         warehouse.write(DAILY, ticker, pl.concat([warehouse.read(DAILY, [ticker]), DAILY.conform(bullish)]))
     outcome = process("run", *where, *QUICK)
     assert outcome.code == 0, outcome.err

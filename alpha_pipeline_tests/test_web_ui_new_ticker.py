@@ -28,7 +28,7 @@ from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, Trade
 pytestmark = MARKS
 LAST = dt.date(2016, 11, 25)
 NOW = dt.datetime(2016, 11, 25, 19, 0, tzinfo=dt.UTC)
-UNATTENDED = 600.0  # seconds: three jobs, the sensors between them, and a training
+UNATTENDED = 1200.0  # seconds: three jobs, the sensors between them, and a training
 
 
 @pytest.fixture
