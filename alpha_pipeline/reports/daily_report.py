@@ -25,7 +25,7 @@ _DASH = "&ndash;"
 _SCORES_NOTE = (
     f"Out of sample, stocks and funds pooled, each in units of its own volatility. In grey: {LEVEL:.0%} of "
     "the bootstrap resamples of whole sessions. A forecaster without skill has IC and rank IC 0; direction is "
-    "beside always saying up. expanding_mean and ridge are naive rivals: a model has to beat them too."
+    "beside always saying up. expanding_mean, last_value, ridge and lightgbm are rivals: a model has to beat them too."
 )
 _EVENTS_NOTE = (
     "Bull moves: rises by more than a multiple of the stock's own volatility, pooled. Spikes: rises of more than 10 %. "
