@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed with a message that names the culprit and the fix, 2 wrong usage.
 """
 
+import datetime as dt
 import os
 import sys
 import warnings
@@ -26,12 +27,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from alpha_pipeline.errors import AlphaError, NotEnoughDataError, UsageError
+from alpha_pipeline.errors import AlphaError, ExperimentError, NotEnoughDataError, UsageError
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.steps import progress as steps_progress
 
 if TYPE_CHECKING:
     from alpha_pipeline.defs.runner import Runner
+    from alpha_pipeline.models.spec import Experiment
     from alpha_pipeline.sources.base import PriceSource
 
 # Dagster, torch and DuckDB take seconds to import: each command imports what it needs.
@@ -130,6 +132,34 @@ def train(
     with _runner(settings) as runner:
         runner.train(asked, chosen)
     console.print("Every model asked for is trained, and its forecasts are in forecasts.daily.")
+
+
+@app.command()
+def explain(
+    session: Annotated[str | None, typer.Argument(help="ISO date; default: the newest forecast.")] = None,
+    ticker: Annotated[str, typer.Option("--ticker", help="Whose forecast.")] = "QQQ",
+    model: Annotated[str, typer.Option("--model", help="The experiment that made it.")] = "v12_super_model",
+    horizon: Annotated[int, typer.Option("--horizon", help="Sessions ahead.")] = 1,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a page with figures to this HTML file too.")] = None,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Why a forecast is what it is: what moved it, what its model relies on, where it looked."""
+    settings = _settings(warehouse=warehouse)
+    asked, (name,) = _session(session), _checked([ticker])
+    _require_filled(settings)
+    experiment = _experiment(model)
+    from alpha_pipeline.reports.explanation import render
+    from alpha_pipeline.steps.explain import explain_forecast
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    explained = explain_forecast(Warehouse(settings.warehouse), experiment, name, asked, horizon)
+    console.print(render(explained))
+    if out is not None:
+        from alpha_pipeline.reports.explanation_page import render_html
+        from alpha_pipeline.reports.frames import write_text
+
+        write_text(render_html(explained), out)
+        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -373,6 +403,24 @@ def _experiments(names: str | None) -> list[str] | None:
     if strangers:
         raise UsageError(f"No experiment {', '.join(strangers)}. There are: {', '.join(known)}.")
     return chosen
+
+
+def _experiment(name: str) -> "Experiment":
+    """One experiment by its name."""
+    from alpha_pipeline.models.spec import load_experiments
+
+    known = load_experiments()
+    if name not in known:
+        raise ExperimentError(name, f"no experiment of that name. There are: {', '.join(known)}.")
+    return known[name]
+
+
+def _session(day: str | None) -> dt.date | None:
+    """A date as a person writes it."""
+    try:
+        return None if day is None else dt.date.fromisoformat(day)
+    except ValueError:
+        raise UsageError(f"SESSION {day!r} is no ISO date. Write it as 2016-01-29.") from None
 
 
 @contextmanager

@@ -132,6 +132,8 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
         ("run --through 2016-13-01", 2, ["2016-13-01", "ISO date"]),
         ("train", 1, ["`alpha run` fills it"]),
         ("today", 1, ["holds no position yet", "`alpha run`"]),
+        ("explain", 1, ["`alpha run` fills it"]),
+        ("explain --ticker $$", 2, ["'$$' cannot be a ticker"]),
         ("sql {query}", 1, ["`alpha run` fills it"]),
     ],
 )
@@ -170,6 +172,9 @@ def test_a_wrong_clock_is_refused(tmp_path: Path, value: str) -> None:
     [
         (["run", "--source", "files", "--path", "{files}/sound.csv"], 1, ["simulated(seed=7", "--warehouse"]),
         (["tickers", "add", "QQQ", "--source", "files", "--path", "{files}/sound.csv"], 1, ["simulated(seed=7"]),
+        (["explain"], 1, ["No forecast of QQQ is held", "`alpha run`"]),
+        (["explain", "--model", "v99"], 1, ["v99", "There are: bear_headhunter"]),
+        (["explain", "yesterday"], 2, ["SESSION 'yesterday'", "ISO date"]),
         (["sql", "selec 1"], 1, ["SQL:", "selec"]),
         (["sql", "from raw.bras"], 1, ["SQL:", "bras"]),
         (["sql", "from raw.bars", "--format", "parquet"], 2, ["--out"]),
@@ -309,6 +314,31 @@ def test_refused_rows_are_in_quarantine_and_not_in_the_bars(world: World) -> Non
         "2015-03-06,high_below_low",
         "2015-03-08,not_a_session",
     ]
+
+
+def test_a_forecast_is_explained_in_the_terminal_and_on_a_page(world: World, tmp_path: Path) -> None:
+    before = on_disk(world.warehouse)
+    asked = ("explain", "--model", "ridge", "--warehouse", world.warehouse)
+    page = tmp_path / "why.html"
+    newest, named = alpha(*asked), alpha(*asked[:1], "2016-01-29", *asked[1:], "--horizon", "5", "--out", page)
+    assert (newest.code, named.code) == (0, 0), newest.err + named.err
+    assert "Why ridge forecast QQQ so" in newest.out
+    assert "at the close of 2016-01-29" in newest.out
+    row = Warehouse(world.warehouse).read(DAILY, ["QQQ"]).filter(model="ridge", session=LAST, horizon=1)
+    assert f"Expected return {row['expected_return'].item():+.3%} over 1 session," in newest.out
+    assert row["model_id"].item() in newest.out
+    for group in ("technical", "price_action", "market_context"):
+        assert group in newest.out
+    assert "over 5 sessions" in named.out
+    assert f"Page: {page}" in named.out
+    assert "What the model relies on" in page.read_text()
+    assert on_disk(world.warehouse) == before
+    for arguments, words in (
+        (["--ticker", "AMD"], ["No forecast of AMD is held"]),
+        (["2016-01-30"], ["ridge made no forecast of QQQ on 2016-01-30, which is no session"]),
+        (["--model", "lightgbm"], ["lightgbm does not forecast QQQ; these do: expanding_mean, ridge"]),
+    ):
+        assert_refused(alpha(*asked, *arguments), 1, *words)
 
 
 def test_a_second_run_changes_no_object(world: World) -> None:

@@ -109,7 +109,7 @@ def _forecast_member(
     parts: list[tuple[FloatArray, FloatArray]] = []
     log_odds: list[FloatArray] = []
     df = np.zeros(0)
-    with torch.inference_mode(), _one_thread():
+    with torch.inference_mode(), one_thread():
         for number in np.unique(slots // BATCH):
             inside = slots // BATCH == number
             batch = np.zeros((BATCH, samples.window, inputs.shape[1]), dtype=np.float32)
@@ -122,11 +122,11 @@ def _forecast_member(
                 log_odds.append(_double(prediction.event_logits[kept]))
     location, scale = (np.concatenate(column) for column in zip(*parts, strict=True))
     unit = samples.unit[rows]
-    prob_event = _calibrated(np.concatenate(log_odds), artifact) if log_odds else None
+    prob_event = calibrated(np.concatenate(log_odds), artifact) if log_odds else None
     return _Forecast(location * unit, scale * unit, df, prob_event)
 
 
-def _calibrated(log_odds: FloatArray, artifact: Artifact) -> FloatArray:
+def calibrated(log_odds: FloatArray, artifact: Artifact) -> FloatArray:
     """Probabilities (N, H) of the event, as the member's validation slice corrects them."""
     said = artifact.card.event
     if said is None:
@@ -209,7 +209,7 @@ def _double(tensor: Tensor) -> FloatArray:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Threads would split a product differently on another machine; one is enough for a batch."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

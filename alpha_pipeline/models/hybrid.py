@@ -71,15 +71,27 @@ class Hybrid(TrainedModel):
     def forward(self, windows: Tensor) -> Prediction:
         """Forecast from standardised windows (B, T, F)."""
         x = self._with_features_hidden(windows)
-        states = self.lstm(self.embedding(x))  # (B, T, D)
-        for layer in self.encoder:
-            states = layer(states)
-        summary = self.last_encoder.last(states)  # (B, D)
+        summary = self.last_encoder.last(self._states(x))  # (B, D)
         features = torch.cat((summary, x[:, -1]), dim=-1)  # (B, D + F)
         prediction = cast(Prediction, self.head(features))  # (B, H)
         if self.event_head is None:
             return prediction
         return prediction._replace(event_logits=self.event_head(features))
+
+    def attention(self, windows: Tensor) -> Tensor:
+        """How much the last encoder layer attends to each session of windows (B, T, F): (B, heads, T).
+
+        The state of a session holds what the LSTM has read up to it, so weight on a session is weight on the stretch
+        that ends there.
+        """
+        return self.last_encoder.attention(self._states(windows))
+
+    def _states(self, x: Tensor) -> Tensor:
+        """What the last encoder layer reads, (B, T, D)."""
+        states = self.lstm(self.embedding(x))  # (B, T, D)
+        for layer in self.encoder:
+            states = layer(states)
+        return states
 
     def _with_features_hidden(self, windows: Tensor) -> Tensor:
         if not self.training:

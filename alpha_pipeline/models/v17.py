@@ -1,6 +1,7 @@
 """ExperimentalNetwork V17: raw bars, RevIN, KAN layers, and the window's volatility fed back to the head."""
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -65,8 +66,7 @@ class V17(TrainedModel):
     def forward(self, windows: Tensor) -> Prediction:
         """Forecast from raw windows (B, T, C)."""
         context = ((self._context(windows) - self.context_mean) / self.context_std).clamp(-5.0, 5.0)
-        x = self.revin.normalise(windows)[0] if self.revin is not None else windows  # (B, T, C)
-        changes = self._changes(x)  # (B, E)
+        changes = self.changes(windows)  # (B, E)
         bent = self.kan(changes)  # (B, D)
         # Each layer reports to the head: a plain signal need not survive the bends of the next.
         features = torch.cat((changes, bent, self.deeper_kan(bent), context), dim=-1)
@@ -77,12 +77,22 @@ class V17(TrainedModel):
         rough = [layer.roughness() for layer in (self.kan, self.deeper_kan) if isinstance(layer, ChebyshevKAN)]
         return self.roughness_penalty * sum(rough) if rough else 0.0
 
-    def _changes(self, x: Tensor) -> Tensor:
-        """Changes up to the last session over each look-back: (B, T, C) to (B, E).
+    def change_names(self, channels: Sequence[str]) -> tuple[str, ...]:
+        """What `changes` are, in words, length E.
+
+        Args:
+            channels: names of the channels, length C.
+        """
+        spans = [f"{n} session" if n == 1 else f"{n} sessions" for n in self.look_backs]
+        return tuple(f"{channel} change over {span}" for span in spans for channel in channels)
+
+    def changes(self, windows: Tensor) -> Tensor:
+        """What the first layer reads, changes up to the last session over each look-back: (B, T, C) to (B, E).
 
         Scaled to about unit variance: a random walk of T steps has variance T / 6 around its own mean, which
         RevIN made 1, so its change over n steps has variance 6 n / T.
         """
+        x = self.revin.normalise(windows)[0] if self.revin is not None else windows  # (B, T, C)
         changes = [(x[:, -1] - x[:, -1 - n]) * math.sqrt(x.shape[1] / (6 * n)) for n in self.look_backs]
         return torch.cat(changes, dim=-1)
 

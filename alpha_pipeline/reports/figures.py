@@ -57,7 +57,7 @@ def equity(ledger: pl.DataFrame) -> go.Figure:
         figure.add_trace(go.Scatter(y=under, hovertemplate="%{y:.1%}", showlegend=False, **own), row=2, col=1)
     figure.update_yaxes(**_log_axis(ledger["equity"]), row=1, col=1)
     figure.update_yaxes(tickformat=".0%", row=2, col=1)
-    return _dressed(figure, height=520)
+    return dressed(figure, height=520)
 
 
 def drawdown(rows: pl.DataFrame) -> pl.DataFrame:
@@ -101,8 +101,7 @@ def regimes(regimes: pl.DataFrame, qqq_bars: pl.DataFrame) -> go.Figure:
     figure.update_xaxes(type="date", range=[*(end.isoformat() for end in ends if isinstance(end, dt.date))])
     figure.update_yaxes(**_log_axis(shown["adj_close"]), row=1, col=1)
     figure.update_yaxes(visible=False, range=[-0.5, 1.5], fixedrange=True, row=2, col=1)
-    dressed = _dressed(figure, height=400)
-    return dressed.update_layout(hovermode="closest", barmode="overlay", bargap=0)
+    return dressed(figure, height=400).update_layout(hovermode="closest", barmode="overlay", bargap=0)
 
 
 def regime_spans(regimes: pl.DataFrame) -> Iterator[tuple[str, dt.date, dt.date]]:
@@ -161,7 +160,7 @@ def votes(votes: pl.DataFrame) -> go.Figure:
     figure.update_yaxes(range=[0, len(MAG7) + 0.2], dtick=1, fixedrange=True)
     labelled = days[:: math.ceil(len(days) / 4)]  # as many dates as a telephone has room for
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=days, tickvals=labelled, tickangle=0)
-    return _dressed(figure, height=280).update_layout(barmode="overlay", bargap=0.25, hovermode="closest")
+    return dressed(figure, height=280).update_layout(barmode="overlay", bargap=0.25, hovermode="closest")
 
 
 def fragment(figure: go.Figure, name: str) -> str:
@@ -203,7 +202,8 @@ def _log_axis(values: pl.Series) -> dict[str, Any]:
     return {"type": "log", "tickvals": shown, "ticktext": [f"{tick:g}" for tick in shown]}
 
 
-def _dressed(figure: go.Figure, height: int) -> go.Figure:
+def dressed(figure: go.Figure, height: int) -> go.Figure:
+    """The figure in the style of every page; changed in place."""
     figure.update_layout(
         template="none",
         height=height,

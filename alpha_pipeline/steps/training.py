@@ -7,7 +7,7 @@ last, so an artifact whose card reads is whole.
 import datetime as dt
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import polars as pl
@@ -95,7 +95,7 @@ def train_experiment(
         device=resolve_device(device),
         progress=progress,
     )
-    return TrainingResult(result.artifacts, (*todo.failures, *result.failures), result.n_trained, result.n_found)
+    return replace(result, failures=(*todo.failures, *result.failures))
 
 
 def ticker_samples(warehouse: Warehouse, experiment: Experiment, ticker: str) -> Samples:

@@ -79,12 +79,14 @@ class TrainingResult:
         failures: (ticker, why); the folds such a chain had finished are among the artifacts.
         n_trained: folds trained now.
         n_found: folds found trained.
+        trained_ids: of the artifacts trained now.
     """
 
     artifacts: tuple[Artifact, ...]
     failures: tuple[tuple[str, str], ...]
     n_trained: int
     n_found: int
+    trained_ids: frozenset[str] = frozenset()
 
 
 def train(
@@ -139,6 +141,7 @@ def train(
         failures=tuple(failures),
         n_trained=tally.n_trained,
         n_found=tally.n_found,
+        trained_ids=frozenset(tally.trained_ids),
     )
 
 
@@ -229,6 +232,7 @@ class _Tally:
         self._progress = progress
         self._started = time.perf_counter()
         self._windows = 0
+        self.trained_ids: list[str] = []
         self.n_trained = 0
         self.n_found = 0
 
@@ -240,6 +244,7 @@ class _Tally:
     def trained(self, artifact: Artifact) -> None:
         """A fold was trained."""
         self.n_trained += 1
+        self.trained_ids.append(artifact.card.model_id)
         self._windows += artifact.card.n_training * max(artifact.card.epochs, 1)
         self._tell(artifact)
 

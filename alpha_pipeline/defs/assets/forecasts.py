@@ -12,17 +12,22 @@ from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS
+from alpha_pipeline.forecasting.importance import Importance
+from alpha_pipeline.models.architectures import is_worth_a_worker
 from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.steps import progress as steps_progress
+from alpha_pipeline.steps.explain import newest_importance
 from alpha_pipeline.steps.forecasting import FORECAST_VERSION, forecast_tickers
 from alpha_pipeline.steps.training import train_experiment
-from alpha_pipeline.training.artifact import CODE_VERSION, Artifact
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, EventCard
 from alpha_pipeline.training.trainer import Progress
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added
 
 SECONDS_BETWEEN_LOG_LINES = 10.0
+
+Metadata = dict[str, float | int | str | dg.MarkdownMetadataValue]
 
 
 @cache
@@ -71,11 +76,13 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
             context.log.warning(f"{ticker}: {why}")
         if due and len(failed) == len(due):
             raise PartialFailureError(f"train {experiment.name}", result.failures)
-        trained = {
-            ticker: _metadata([artifact for artifact in result.artifacts if artifact.card.ticker == ticker])
-            for ticker in due
-            if ticker not in failed
-        }
+        trained: dict[str, Metadata] = {}
+        for ticker in (ticker for ticker in due if ticker not in failed):
+            own = [artifact for artifact in result.artifacts if artifact.card.ticker == ticker]
+            trained[ticker] = _metadata(own, experiment)
+            # The importance of a closed form would cost more than its training.
+            if is_worth_a_worker(experiment.architecture) and _newest(own).model_id in result.trained_ids:
+                trained[ticker]["importance"] = _importance_table(newest_importance(alpha.warehouse(), experiment, own))
         if len(trained) == len(context.partition_keys):
             for ticker, metadata in trained.items():
                 context.add_asset_metadata(metadata, partition_key=ticker)
@@ -95,9 +102,13 @@ def _due(experiment: Experiment, asked: Sequence[str], alpha: AlphaResource) -> 
     return [ticker for ticker in asked if ticker in wanted]
 
 
-def _metadata(artifacts: list[Artifact]) -> dict[str, float | int | str]:
-    newest = max(artifacts, key=lambda artifact: artifact.card.fold).card
-    return {
+def _newest(artifacts: list[Artifact]) -> Card:
+    return max(artifacts, key=lambda artifact: artifact.card.fold).card
+
+
+def _metadata(artifacts: list[Artifact], experiment: Experiment) -> Metadata:
+    newest = _newest(artifacts)
+    shown: Metadata = {
         "folds": len({artifact.card.fold for artifact in artifacts}),
         "seeds": len({artifact.card.seed for artifact in artifacts}),
         "validation_loss": newest.validation_loss,
@@ -107,6 +118,33 @@ def _metadata(artifacts: list[Artifact]) -> dict[str, float | int | str]:
         "trained_through": str(newest.trained_through),
         "model_id": newest.model_id,
     }
+    if newest.event is not None:
+        shown["event"] = _event_table(newest.event, experiment.target.horizons)
+    return shown
+
+
+def _importance_table(found: Sequence[Importance]) -> dg.MarkdownMetadataValue:
+    """Group, loss increase over the newest fold's validation slice in nats, and its standard error."""
+    rows = [f"| {one.group} | {one.increase:+.4f} | {one.standard_error:.4f} |" for one in found]
+    head = ["| group | loss increase when permuted (nats) | standard error |", "|---|---:|---:|"]
+    return dg.MetadataValue.md("\n".join([*head, *rows]))
+
+
+def _event_table(said: EventCard, horizons: Sequence[int]) -> dg.MarkdownMetadataValue:
+    """What the newest fold's validation slice said about the event, a column per horizon; a dash where nothing."""
+    lines = {
+        "precision": said.precisions,
+        "recall": said.recalls,
+        "coverage": said.coverages,
+        "base rate": said.base_rates,
+        "threshold": said.thresholds,
+    }
+    rows = [
+        f"| {name} | {' | '.join('-' if value is None else f'{value:.3f}' for value in values)} |"
+        for name, values in lines.items()
+    ]
+    head = [f"| {said.kind} | {' | '.join(f'horizon {n}' for n in horizons)} |", f"|---{'|---:' * len(horizons)}|"]
+    return dg.MetadataValue.md("\n".join([*head, *rows]))
 
 
 def _teller(context: dg.AssetExecutionContext, name: str) -> Callable[[Progress], None]:

@@ -48,19 +48,18 @@ class EncoderLayer(nn.Module):
 
     def last(self, x: Tensor) -> Tensor:
         """The last position attends to all: (B, T, D) to (B, D)."""
-        mixed = self._mixtures(x, x[:, -1])  # (B, heads, D)
+        mixed = self.attention(x) @ x  # (B, heads, D), each head's weighted mean of the sessions
         per_head = self.value.weight.view(self.heads, -1, x.shape[-1])  # (heads, D / heads, D)
         attended = torch.einsum("bhd,hed->bhe", mixed, per_head).flatten(1) + self.value.bias  # (B, D)
         return self._finish(x[:, -1], attended)
 
-    def _mixtures(self, x: Tensor, last: Tensor) -> Tensor:
-        """Each head's weighted mean of the sessions, (B, heads, D)."""
+    def attention(self, x: Tensor) -> Tensor:
+        """How much the last position attends to each: (B, T, D) to (B, heads, T), summing to 1 over T."""
         B, _, D = x.shape
-        q = self.query(last).view(B, self.heads, D // self.heads)  # (B, heads, D / heads)
+        q = self.query(x[:, -1]).view(B, self.heads, D // self.heads)  # (B, heads, D / heads)
         per_head = self.key.weight.view(self.heads, -1, D)  # (heads, D / heads, D)
         q = torch.einsum("bhe,hed->bhd", q, per_head) / math.sqrt(D // self.heads)  # (B, heads, D)
-        weights = torch.softmax(q @ x.transpose(1, 2), dim=-1)  # (B, heads, T)
-        return weights @ x  # (B, heads, D)
+        return torch.softmax(q @ x.transpose(1, 2), dim=-1)  # (B, heads, T)
 
     def _finish(self, x: Tensor, attended: Tensor) -> Tensor:
         x = self.attention_norm(x + self.output(attended))

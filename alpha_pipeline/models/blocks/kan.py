@@ -48,6 +48,11 @@ class ChebyshevKAN(nn.Module):
         basis = chebyshev_basis(torch.tanh(x), self.degree).flatten(-2)  # (…, I degree)
         return nn.functional.linear(basis, self.coefficients.flatten(1), self.bias)
 
+    def edges(self, x: Tensor) -> Tensor:
+        """The function of every edge at points (…, I): (…, O, I). With the bias, the sum over I is the output."""
+        basis = chebyshev_basis(torch.tanh(x), self.degree)  # (…, I, degree)
+        return torch.einsum("...ik,oik->...oi", basis, self.coefficients)
+
     def roughness(self) -> Tensor:
         """Mean over edges of ``sum_k k^4 c_k^2``: how sharply the edge functions bend, a scalar.
 

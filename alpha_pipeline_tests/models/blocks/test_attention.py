@@ -21,6 +21,18 @@ def test_the_last_position_alone_is_the_last_of_all(layer: EncoderLayer) -> None
     torch.testing.assert_close(layer.last(x), layer(x)[:, -1], rtol=1e-4, atol=1e-5)
 
 
+def test_attention_sums_to_one_and_is_torchs(layer: EncoderLayer) -> None:
+    theirs = nn.MultiheadAttention(16, 4, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat((layer.query.weight, layer.key.weight, layer.value.weight)))
+        theirs.in_proj_bias.copy_(torch.cat((layer.query.bias, torch.zeros(16), layer.value.bias)))
+    x = torch.randn(5, 12, 16)
+    weights = layer.attention(x)
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(5, 4))
+    _, expected = theirs(x[:, -1:], x, x, average_attn_weights=False)  # (B, heads, 1, T)
+    torch.testing.assert_close(weights, expected[:, :, 0], rtol=1e-4, atol=1e-5)
+
+
 def test_torchs_layer_with_the_same_weights_agrees(layer: EncoderLayer) -> None:
     theirs = nn.TransformerEncoderLayer(16, 4, 32, dropout=0.0, activation="gelu", batch_first=True)
     attention = theirs.self_attn

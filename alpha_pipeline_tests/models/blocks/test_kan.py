@@ -32,6 +32,16 @@ def test_a_layer_sums_a_polynomial_per_edge() -> None:
     np.testing.assert_allclose(layer(x).detach().numpy(), expected, atol=1e-12)
 
 
+def test_the_edges_and_the_bias_sum_to_the_layer() -> None:
+    torch.manual_seed(0)
+    layer = ChebyshevKAN(3, 2, degree=4).double()
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(7, 3, dtype=torch.float64)
+    edges = layer.edges(x)
+    assert edges.shape == (7, 2, 3)
+    torch.testing.assert_close(edges.sum(dim=-1) + layer.bias, layer(x))
+
+
 def test_a_layer_learns_a_bend_that_a_linear_one_cannot() -> None:
     torch.manual_seed(0)
     x = torch.linspace(-1, 1, 200)[:, None]

@@ -1,0 +1,203 @@
+"""One explained forecast, for a terminal: what moved it, what its model relies on, where it looked."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from alpha_pipeline.forecasting.explain import Explanation
+from alpha_pipeline.training.calibration import NEVER
+
+TOP_SESSIONS: Final = 5
+OCCLUSION_NOTE: Final = (
+    "Change of the forecast by having it: feature windows replaced by the training mean, raw bars by ordinary windows."
+)
+IMPORTANCE_NOTE: Final = (
+    "Importance: rise of the fold's loss (nats, all horizons) when the group is that of another session, over its "
+    "validation slice; ± is the standard error over permutations."
+)
+ATTENTION_NOTE: Final = (
+    "Weight of the last encoder layer on each session, mean over heads and seeds. A session's state holds what was "
+    "read up to it. Where a model looked is not yet why."
+)
+EDGES_NOTE: Final = (
+    "Learned functions of the first layer that vary most over training. The input is in the window's own scale; "
+    "a usual change is about 1."
+)
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class ExplainedForecast:
+    """Everything an explanation shows.
+
+    Attributes:
+        market: the market's name.
+        is_simulated: mark everything SIMULATED.
+        forecast: the row of `forecasts.daily`.
+        fold: index of the fold whose members made it.
+        explanation: of that forecast.
+        closes: columns session and adj_close over the window.
+        bars_changed: whether the stored forecast differs from the recomputed one: bars changed since it was made.
+    """
+
+    market: str
+    is_simulated: bool
+    forecast: Mapping[str, object]
+    fold: int
+    explanation: Explanation
+    closes: pl.DataFrame
+    bars_changed: bool
+
+
+def render(explained: ExplainedForecast) -> RenderableType:
+    """The explanation for a terminal."""
+    mark = "SIMULATED · " if explained.is_simulated else ""
+    row, found = explained.forecast, explained.explanation
+    parts: list[RenderableType] = [
+        Text(headline(row), style="bold"),
+        *(Text(line, style="dim") for line in provenance(explained)),
+    ]
+    if explained.bars_changed:
+        parts.append(Text(f"! {changed_since(explained)}", style="red"))
+    parts += [Text(), _groups(explained), Text(), _features(explained)]
+    if found.attention is not None:
+        parts += [Text(), _attention(explained)]
+    if found.edges:
+        parts += [Text(), _edges(explained)]
+    return Panel(
+        Group(*parts),
+        title=f"{mark}Why {row['model']} forecast {row['ticker']} so",
+        subtitle=f"{mark}at the close of {found.session}",
+        border_style="magenta" if explained.is_simulated else "cyan",
+        box=box.ROUNDED,
+        padding=(1, 2),
+    )
+
+
+def headline(row: Mapping[str, object]) -> str:
+    """A row of `forecasts.daily` in words."""
+    horizon = f"{row['horizon']} session{'' if row['horizon'] == 1 else 's'}"
+    words = (
+        f"Expected return {_percent(row['expected_return'])} over {horizon}, "
+        f"volatility {row['forecast_vol']:.2%}, P(up) {row['prob_up']:.0%}"
+    )
+    for name, said in (("bull", "bull move"), ("spike", "spike")):
+        if row[f"prob_{name}"] is not None:
+            threshold = row[f"{name}_threshold"]
+            fires = "never fires" if threshold == NEVER else f"fires from {threshold:.1%}"
+            words += f", P({said}) {row[f'prob_{name}']:.1%} ({fires})"
+    return words
+
+
+def provenance(explained: ExplainedForecast) -> list[str]:
+    """Who made the forecast, and from what."""
+    row = explained.forecast
+    spread = f", which differ by {_percent(row['seed_spread'], sign=False)}" if row["seeds"] != 1 else ""
+    made = f"{'made live' if row['is_live'] else 'made'} {row['made_at']:%Y-%m-%d %H:%M} UTC"
+    return [
+        f"Fold {explained.fold}, trained through {row['trained_through']}; {row['seeds']} seed(s){spread}; {made}",
+        f"Members {str(row['model_id']).replace('+', ', ')}",
+    ]
+
+
+def changed_since(explained: ExplainedForecast) -> str:
+    """That the stored forecast is not what the bars held now give."""
+    now = _percent(explained.explanation.expected_return)
+    return f"The bars changed since it was made: those held now give {now}, and that is what is explained."
+
+
+def top_sessions(explained: ExplainedForecast) -> list[tuple[dt.date, float]]:
+    """The sessions of the window that got most attention, with their weights."""
+    found = explained.explanation
+    weights = [] if found.attention is None else found.attention.tolist()
+    return sorted(zip(found.window, weights, strict=False), key=lambda item: -item[1])[:TOP_SESSIONS]
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values as blocks, the lowest the lowest block; all alike are the lowest."""
+    low, high = min(values), max(values)
+    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[round((value - low) * scale)] for value in values)
+
+
+def _groups(explained: ExplainedForecast) -> Group:
+    found = explained.explanation
+    has_event = found.prob_event is not None
+    table = Table("group", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("return", *(["P(event)"] if has_event else []), "importance", "±"):
+        table.add_column(column, justify="right")
+    importance = {one.group: one for one in found.importance}
+    for one in found.groups:
+        relied = importance[one.name]
+        table.add_row(
+            one.name,
+            _percent(one.on_return),
+            *([_points(one.on_event)] if has_event else []),
+            f"{relied.increase:+.4f}",
+            f"{relied.standard_error:.4f}",
+        )
+    return Group(
+        Text("Groups of inputs", style="bold"), Text(f"{OCCLUSION_NOTE} {IMPORTANCE_NOTE}", style="dim"), table
+    )
+
+
+def _features(explained: ExplainedForecast) -> Group:
+    found = explained.explanation
+    has_event = found.prob_event is not None
+    table = Table("input", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("return", *(["P(event)"] if has_event else [])):
+        table.add_column(column, justify="right")
+    for one in found.features:
+        table.add_row(one.name, _percent(one.on_return), *([_points(one.on_event)] if has_event else []))
+    return Group(Text("Strongest single inputs", style="bold"), table)
+
+
+def _attention(explained: ExplainedForecast) -> Group:
+    found = explained.explanation
+    weights = [] if found.attention is None else found.attention.tolist()
+    line = Text(f"{found.window[0]} ")
+    line.append(sparkline([0.0, *weights])[1:], style="bold cyan")
+    line.append(f" {found.window[-1]}")
+    tops = ", ".join(f"{session} {weight:.1%}" for session, weight in top_sessions(explained))
+    return Group(
+        Text("Attention over the window", style="bold"),
+        Text(ATTENTION_NOTE, style="dim"),
+        line,
+        Text(f"Most on {tops}; spread evenly, each has {1 / len(weights):.1%}."),
+    )
+
+
+def _edges(explained: ExplainedForecast) -> Group:
+    table = Table("input", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("unit", "seed", "spread", "from", "to"):
+        table.add_column(column, justify="right")
+    table.add_column("function")
+    for edge in explained.explanation.edges:
+        table.add_row(
+            edge.input,
+            str(edge.unit),
+            str(edge.seed),
+            f"{edge.spread:.3f}",
+            f"{edge.x[0]:+.1f}",
+            f"{edge.x[-1]:+.1f}",
+            sparkline(edge.y[::2].tolist()),
+        )
+    return Group(Text("Strongest KAN edges", style="bold"), Text(EDGES_NOTE, style="dim"), table)
+
+
+def _percent(value: object, *, sign: bool = True) -> str:
+    """A log return as it is shown; a dash for none."""
+    return format(value, "+.3%" if sign else ".3%") if isinstance(value, float) else "-"
+
+
+def _points(value: float | None) -> str:
+    """A change of a probability in percentage points; a dash for none."""
+    return f"{100 * value:+.2f} pp" if value is not None else "-"

@@ -1,0 +1,68 @@
+"""Model assets: what a trained partition shows of itself."""
+
+import dagster as dg
+import pytest
+
+from alpha_pipeline.defs.assets import forecasts
+from alpha_pipeline.forecasting.importance import Importance
+from alpha_pipeline.models.spec import load_experiments
+from alpha_pipeline.training.artifact import EventCard
+from alpha_pipeline_tests.defs.world import World, failures
+
+
+def metadata_of(instance: dg.DagsterInstance, model: str) -> dict[str, dict[str, object]]:
+    """Partition -> metadata of its newest materialization."""
+    records = instance.fetch_materializations(dg.AssetKey(["models", model]), limit=10, ascending=True).records
+    found = {}
+    for record in records:
+        event = record.asset_materialization
+        assert event is not None
+        found[str(event.partition)] = {name: value.value for name, value in event.metadata.items()}
+    return found
+
+
+def test_a_newly_trained_partition_shows_its_importance_and_one_found_trained_does_not(
+    instance: dg.DagsterInstance, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LightGBM trains in the process of the test; what it costs is a worker's."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
+    assert world.run(instance, "prepare", tickers=["QQQ"]).success
+    model = [dg.AssetKey(["models", "lightgbm"]), dg.AssetKey(["models", "ridge"])]
+    first = world.run(instance, "train", tickers=["QQQ"], assets=model)
+    assert first.success, failures(first)
+    table = str(metadata_of(instance, "lightgbm")["QQQ"]["importance"]).splitlines()
+    assert table[0] == "| group | loss increase when permuted (nats) | standard error |"
+    assert {line.split(" | ")[0] for line in table[2:]} == {"| technical", "| price_action", "| market_context"}
+    assert "importance" not in metadata_of(instance, "ridge")["QQQ"]
+    assert world.run(instance, "train", tickers=["QQQ"], assets=model).success
+    assert "importance" not in metadata_of(instance, "lightgbm")["QQQ"]
+
+
+def test_an_event_card_is_a_table_by_horizon() -> None:
+    card = EventCard(
+        kind="bull",
+        slopes=(1.0, 1.0),
+        intercepts=(0.0, 0.0),
+        thresholds=(0.41, 1.0),
+        base_rates=(0.25, 0.3),
+        precisions=(0.5, None),
+        recalls=(0.125, 0.0),
+        coverages=(0.0625, 0.0),
+    )
+    horizons = load_experiments()["v13_bull_sniper"].target.horizons
+    assert forecasts._event_table(card, horizons).md_str.splitlines() == [
+        "| bull | horizon 1 | horizon 5 |",
+        "|---|---:|---:|",
+        "| precision | 0.500 | - |",
+        "| recall | 0.125 | 0.000 |",
+        "| coverage | 0.062 | 0.000 |",
+        "| base rate | 0.250 | 0.300 |",
+        "| threshold | 0.410 | 1.000 |",
+    ]
+
+
+def test_importance_is_a_table() -> None:
+    assert forecasts._importance_table([Importance("technical", 0.0123, 0.004)]).md_str.splitlines()[2:] == [
+        "| technical | +0.0123 | 0.0040 |"
+    ]
