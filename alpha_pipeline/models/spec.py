@@ -210,9 +210,14 @@ _UNIONS = ("architecture", "inputs", "event")
 
 
 def _tags(annotation: object) -> dict[str, type[BaseModel]]:
-    """The members of a discriminated union by the value of their ``kind``."""
-    members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else ()
-    return {typing.get_args(member.model_fields["kind"].annotation)[0]: member for member in members}
+    """The members of a discriminated union, or of one that may be null, by the value of their ``kind``."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _tags(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in {types.UnionType, typing.Union}:
+        return {tag: member for part in typing.get_args(annotation) for tag, member in _tags(part).items()}
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and "kind" in annotation.model_fields:
+        return {typing.get_args(annotation.model_fields["kind"].annotation)[0]: annotation}
+    return {}
 
 
 def _fields_at(loc: tuple[int | str, ...]) -> list[str]:

@@ -17,6 +17,8 @@ RIDGE = {
     "tickers": ["QQQ"],
 }
 
+HYBRID = RIDGE | {"architecture": {"kind": "hybrid"}}
+
 
 def load(folder: Path, **files: object) -> dict[str, Experiment]:
     for stem, values in files.items():
@@ -64,6 +66,16 @@ def test_a_packaged_template_can_be_extended_from_elsewhere(tmp_path: Path) -> N
             RIDGE | {"architecture": {"kind": "hybrid", "widht": 3}},
             r'^mine.json: key "architecture.widht" is not known. Allowed here: .*heads.*width',
         ),
+        (
+            HYBRID | {"event": {"kind": "bull", "movee": 1}},
+            r'^mine.json: key "event.movee" is not known. Allowed here: kind, move, multiplier, precision, weight.',
+        ),
+        (
+            HYBRID | {"event": {"kind": "bull", "move": -1}},
+            r'^mine.json: key "event.move" \(is -1\): Input should be gre',
+        ),
+        (HYBRID | {"event": {"kind": "bear"}}, r"^mine.json: key \"event\".*'bear'.*'bull', 'spike'"),
+        (RIDGE | {"event": {"kind": "bull"}}, r'"event" needs architecture'),
         (RIDGE | {"training": {"epoch": 3}}, r'^mine.json: key "training.epoch" is not known. .*epochs'),
         (RIDGE | {"training": {"epochs": 0}}, r'key "training.epochs" \(is 0\): Input should be greater than or'),
         (RIDGE | {"architecture": {"kind": "gru"}}, r'key "architecture".*\'gru\'.*\'hybrid\', \'v17\''),
