@@ -95,7 +95,8 @@ def train_experiment(
         device=resolve_device(device),
         progress=progress,
     )
-    return replace(result, failures=(*todo.failures, *result.failures))
+    lacking = result.lacking.union(ticker for ticker, _ in todo.failures)
+    return replace(result, failures=(*todo.failures, *result.failures), lacking=lacking)
 
 
 def ticker_samples(warehouse: Warehouse, experiment: Experiment, ticker: str) -> Samples:

@@ -77,6 +77,7 @@ class TrainingResult:
     Attributes:
         artifacts: of every fold that is trained, in the order of chains and folds.
         failures: (ticker, why); the folds such a chain had finished are among the artifacts.
+        lacking: the tickers that failed for want of data alone.
         n_trained: folds trained now.
         n_found: folds found trained.
         trained_ids: of the artifacts trained now.
@@ -84,6 +85,7 @@ class TrainingResult:
 
     artifacts: tuple[Artifact, ...]
     failures: tuple[tuple[str, str], ...]
+    lacking: frozenset[str]
     n_trained: int
     n_found: int
     trained_ids: frozenset[str] = frozenset()
@@ -139,6 +141,7 @@ def train(
     return TrainingResult(
         artifacts=tuple(artifact for course in courses for artifact in course.artifacts),
         failures=tuple(failures),
+        lacking=frozenset(course.ticker for course in courses if course.lacks_data),
         n_trained=tally.n_trained,
         n_found=tally.n_found,
         trained_ids=frozenset(tally.trained_ids),
@@ -159,6 +162,7 @@ class _Course:
         self.artifacts: list[Artifact] = []
         self.failure = ""
         self.folds = self._folds_with_enough_data()
+        self.lacks_data = bool(self.failure)
         self._member: Member | None = None
 
     def found(self, load: Load) -> Iterator[Artifact]:

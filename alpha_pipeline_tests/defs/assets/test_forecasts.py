@@ -39,6 +39,19 @@ def test_a_newly_trained_partition_shows_its_importance_and_one_found_trained_do
     assert "importance" not in metadata_of(instance, "lightgbm")["QQQ"]
 
 
+def test_an_experiment_without_its_context_is_left_out_and_stops_nothing(
+    instance: dg.DagsterInstance, world: World
+) -> None:
+    """Of the sectors no bar is held."""
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
+    assert world.run(instance, "prepare", tickers=["QQQ"]).success
+    models = [dg.AssetKey(["models", name]) for name in ("v15_sector_context", "expanding_mean")]
+    run = world.run(instance, "train", tickers=["QQQ"], assets=models)
+    assert run.success, failures(run)
+    assert set(metadata_of(instance, "expanding_mean")) == {"QQQ"}
+    assert metadata_of(instance, "v15_sector_context") == {}
+
+
 def test_an_event_card_is_a_table_by_horizon() -> None:
     card = EventCard(
         kind="bull",
