@@ -11,7 +11,7 @@ import pytest
 
 from alpha_pipeline_tests import chaos_world as chaos
 from alpha_pipeline_tests.chaos_world import Reference, moments
-from alpha_pipeline_tests.defs.served import eventually, survivors
+from alpha_pipeline_tests.defs.served import assert_all_gone
 from alpha_pipeline_tests.defs.world import World
 
 pytestmark = pytest.mark.slow
@@ -52,5 +52,5 @@ def kill_a_command(world: World, reference: Reference, moment: float) -> None:
         time.sleep(moment * reference.work)
         chaos.end(process.pid)
         process.wait(30)
-        eventually(lambda: not survivors(process.pid), "its workers are gone too", 30)
+        assert_all_gone(process.pid)  # its workers too
     chaos.is_mended(world, reference)

@@ -1,5 +1,6 @@
 """`alpha ui` as a person runs it: a webserver, a daemon and a code server on the loopback interface."""
 
+import contextlib
 import json
 import os
 import signal
@@ -134,6 +135,18 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     for survivor in survivors(process.pid):  # one that made a group of its own
         os.kill(survivor, signal.SIGKILL)
     process.wait(10)
+
+
+def assert_all_gone(session: int, patience: float = 60.0) -> None:
+    """Wait until no process of a session lives; one that stays is named."""
+    end = time.monotonic() + patience
+    while (left := survivors(session)) and time.monotonic() < end:
+        time.sleep(0.2)
+    named = {}
+    for pid in left:
+        with contextlib.suppress(OSError):  # gone in the meantime
+            named[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    assert not named, f"after {patience:.0f} s still there: {named}"
 
 
 def survivors(session: int) -> list[int]:
