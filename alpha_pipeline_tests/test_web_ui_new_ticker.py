@@ -71,7 +71,7 @@ def test_a_ticker_added_by_clicks_comes_to_its_forecasts_and_a_wrong_one_is_refu
         eventually(lambda: "PLTRR" not in partitions(ui), "the name that Yahoo does not know is taken back")
         eventually(lambda: added(world.warehouse) == ["PLTR"], "the name that Yahoo knows is followed")
         eventually(lambda: is_forecast(world.warehouse, "PLTR"), "PLTR is forecast", UNATTENDED)
-        eventually(lambda: all(run["status"] == "SUCCESS" for run in ui.runs()), "every run has succeeded")
+        eventually(lambda: all(run["status"] == "SUCCESS" for run in ui.runs()), "every run has succeeded", 600)
         chain = [run["jobName"] for run in reversed(ui.runs()) if NEWCOMERS_TAG in run["tags"]]
         assert chain == ["refresh_bars", "learn", "predict"]
         reader.open("/assets/forecasts/daily?view=partitions&partition=PLTR")

@@ -81,7 +81,7 @@ def test_a_day_goes_from_refresh_to_results_and_tells_what_it_lacks(world: World
             served.eventually(
                 lambda: any(run["jobName"] == "results" and run["status"] == "SUCCESS" for run in ui.runs()),
                 "the day has its results",
-                patience=600,
+                patience=1500,
             )
             served.eventually(lambda: webhook.taken, "an alert has come")
             runs = [(run["jobName"], run["status"]) for run in reversed(ui.runs())]
