@@ -97,9 +97,11 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
 
 def _due(experiment: Experiment, asked: Sequence[str], alpha: AlphaResource) -> list[str]:
     """Of a range, the experiment's own tickers and those that a person added; a ticker named alone, whatever it is."""
-    if len(asked) == 1:
+    newcomers = added(alpha.warehouse())
+    # Alone, a newcomer comes from the sensor for new tickers, and only joins those that it may.
+    if len(asked) == 1 and (experiment.joins_added or asked[0] not in newcomers):
         return list(asked)
-    wanted = {*experiment.tickers, *(added(alpha.warehouse()) if experiment.joins_added else ())}
+    wanted = {*experiment.tickers, *(newcomers if experiment.joins_added else ())}
     return [ticker for ticker in asked if ticker in wanted]
 
 
