@@ -82,11 +82,11 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., War
     return run
 
 
-def assert_says_something(warehouse: Warehouse) -> None:
+def assert_says_something(warehouse: Warehouse, weights: int = 4) -> None:
     """Votes were counted, sectors picked, regimes named and positions taken: agreement means something."""
     assert warehouse.read(MAG7_VOTE)["n_voting"].max() >= 5
     assert warehouse.read(VIX_REGIME)["regime"].drop_nulls().len() > 100
-    assert warehouse.read(QQQ_POSITION)["target_weight"].n_unique() > 2
+    assert warehouse.read(QQQ_POSITION)["target_weight"].n_unique() >= weights
     assert warehouse.read(DAILY)["model_id"].n_unique() > 2
 
 
@@ -151,7 +151,7 @@ def test_every_experiment_is_blind_to_the_future(filled: Callable[..., Warehouse
     last = dt.date(2017, 1, 20)
     bars = simulated(("QQQ", "SPY", "^VIX", "UVXY", *SECTORS, *VOTERS), dt.date(2013, 6, 3), last)
     whole = filled("whole", bars, chosen, last)
-    assert_says_something(whole)
+    assert_says_something(whole, weights=3)  # a sniper leaves it flat for most of so short a history
     assert set(whole.read(DAILY)["model"]) == {experiment.name for experiment in chosen}
     cut = dt.date(2016, 9, 14)
     assert differences(filled("cut", bars, chosen, cut), whole, cut) == []

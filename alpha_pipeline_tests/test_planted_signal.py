@@ -83,5 +83,6 @@ def test_a_planted_signal_is_recovered(tmp_path: Path) -> None:
 def test_where_nothing_is_planted_nothing_is_found(tmp_path: Path) -> None:
     figures = {row["model"]: row for row in pooled_ic(tmp_path, 0.0).iter_rows(named=True)}
     assert set(figures) > set(LEARNERS)
-    for model, row in figures.items():
-        assert row["ci_low"] <= 0, model
+    assert [model for model, row in figures.items() if row["ci_low"] > 0] == []
+    # Of so many intervals at 95 % one may miss 0 by chance.
+    assert len([model for model, row in figures.items() if row["ci_high"] < 0]) <= 1

@@ -11,18 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field
 FeatureSetName = Literal["technical", "price_action", "market_context", "volatility", "sector_context"]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Part of an experiment file: never changed once read, and no key is overlooked."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FeatureInputs(_Frozen):
+class FeatureInputs(Frozen):
     """The columns of one or more feature tables, standardised on each fold's training slice."""
 
     kind: Literal["features"]
     sets: tuple[FeatureSetName, ...] = Field(min_length=1)
 
 
-class RawBarInputs(_Frozen):
+class RawBarInputs(Frozen):
     """Adjusted bars: log open, high, low and close, and log(1 + volume)."""
 
     kind: Literal["raw_bars"]
@@ -31,7 +33,7 @@ class RawBarInputs(_Frozen):
 Inputs = Annotated[FeatureInputs | RawBarInputs, Field(discriminator="kind")]
 
 
-class Target(_Frozen):
+class Target(Frozen):
     """What is forecast: the forward log return over each horizon, in sessions."""
 
     horizons: tuple[Annotated[int, Field(ge=1, le=63)], ...] = Field(min_length=1)

@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from alpha_pipeline.forecasting.firing import fires
 from alpha_pipeline.universe import is_index
 
 SPIKE_LOG: Final = math.log(1.1)  # A rise of more than 10 %.
@@ -63,14 +64,9 @@ def beside_outcomes(forecasts: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFr
         prob_spike=pl.col("prob_spike").cast(pl.Float64).fill_null(math.nan),
         prob_bull=pl.col("prob_bull").cast(pl.Float64).fill_null(math.nan),
         bull=(pl.col("realised") > pl.col("bull_move")).fill_null(value=False),
-        fires=_fires().fill_null(value=False),
+        fires=fires().fill_null(value=False),
         naive_right=pl.col("rose") ^ is_index_row,
     ).sort("model", "ticker", "horizon", "session")
-
-
-def _fires() -> pl.Expr:
-    """Whether a model of bull moves fires; a threshold of 1 holds its fire."""
-    return (pl.col("prob_bull") >= pl.col("bull_threshold")) & (pl.col("bull_threshold") < 1)
 
 
 def _rate(event: str) -> pl.Expr:

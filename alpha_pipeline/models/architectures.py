@@ -2,18 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from alpha_pipeline.datasets.folds import SliceRule
+from alpha_pipeline.datasets.inputs import Frozen
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class HybridArchitecture(_Frozen):
+class HybridArchitecture(Frozen):
     """LSTM, then Transformer encoder layers, then a Student-t head (`models/hybrid.py`)."""
 
     kind: Literal["hybrid"]
@@ -39,7 +36,7 @@ class HybridArchitecture(_Frozen):
         return True
 
 
-class V17Architecture(_Frozen):
+class V17Architecture(Frozen):
     """Raw bars, RevIN, KAN layers, Student-t head (`models/v17.py`)."""
 
     kind: Literal["v17"]
@@ -56,7 +53,18 @@ class V17Architecture(_Frozen):
         return not self.revin
 
 
-class RidgeArchitecture(_Frozen):
+class _ClosedForm(Frozen):
+    """What a fit in closed form has beside its own values."""
+
+    degrees_of_freedom: float = Field(default=5.0, gt=2, description="Of the Student-t residual")
+
+    @property
+    def standardises(self) -> bool:
+        """Whether inputs are standardised on the training slice: then a value that is not known becomes 0."""
+        return True
+
+
+class RidgeArchitecture(_ClosedForm):
     """Ridge regression on the last row of the window (`models/baselines.py`)."""
 
     kind: Literal["ridge"]
@@ -65,15 +73,9 @@ class RidgeArchitecture(_Frozen):
         min_length=1,
         description="Candidates, per training sample; the validation slice chooses",
     )
-    degrees_of_freedom: float = Field(default=5.0, gt=2, description="Of the Student-t residual")
-
-    @property
-    def standardises(self) -> bool:
-        """Whether inputs are standardised on the training slice."""
-        return True
 
 
-class LightGBMArchitecture(_Frozen):
+class LightGBMArchitecture(_ClosedForm):
     """Gradient-boosted trees on the last row of the window (`models/boosted.py`)."""
 
     kind: Literal["lightgbm"]
@@ -82,36 +84,18 @@ class LightGBMArchitecture(_Frozen):
     fewest_in_leaf: int = Field(default=100, ge=1, description="Samples in a leaf")
     feature_share: float = Field(default=0.5, gt=0, le=1, description="Of the inputs, drawn for each tree")
     most_trees: int = Field(default=300, ge=1, description="The validation slice chooses how many")
-    degrees_of_freedom: float = Field(default=5.0, gt=2, description="Of the Student-t residual")
-
-    @property
-    def standardises(self) -> bool:
-        """Whether inputs are standardised on the training slice: trees need it not, but a missing value becomes 0."""
-        return True
 
 
-class LastValueArchitecture(_Frozen):
+class LastValueArchitecture(_ClosedForm):
     """No change: tomorrow's value is today's (`models/baselines.py`)."""
 
     kind: Literal["last_value"]
-    degrees_of_freedom: float = Field(default=5.0, gt=2, description="Of the Student-t residual")
-
-    @property
-    def standardises(self) -> bool:
-        """Whether inputs are standardised on the training slice; this model reads none."""
-        return True
 
 
-class ExpandingMeanArchitecture(_Frozen):
+class ExpandingMeanArchitecture(_ClosedForm):
     """The mean of every label known so far (`models/baselines.py`)."""
 
     kind: Literal["expanding_mean"]
-    degrees_of_freedom: float = Field(default=5.0, gt=2, description="Of the Student-t residual")
-
-    @property
-    def standardises(self) -> bool:
-        """Whether inputs are standardised on the training slice; this model reads none."""
-        return True
 
 
 Architecture = Annotated[
@@ -135,7 +119,7 @@ def is_worth_a_worker(architecture: Architecture) -> bool:
     return isinstance(architecture, HybridArchitecture | V17Architecture | LightGBMArchitecture)
 
 
-class TrainingSpec(_Frozen):
+class TrainingSpec(Frozen):
     """How a model is fitted. The epochs and what follows concern gradient training only."""
 
     validation_sessions: int = Field(default=252, ge=20, description="Last labels kept from training")

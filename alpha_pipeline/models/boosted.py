@@ -4,15 +4,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from alpha_pipeline.datasets.samples import FloatArray
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.models.architectures import LightGBMArchitecture
 from alpha_pipeline.models.contract import ClosedFormModel, Prediction, WindowSet, student_t_scale
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class LightGBM(ClosedFormModel):

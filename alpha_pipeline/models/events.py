@@ -7,17 +7,13 @@ import math
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-FloatArray = npt.NDArray[np.float64]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from alpha_pipeline.datasets.inputs import Frozen
+from alpha_pipeline.datasets.samples import FloatArray
 
 
-class BullEvent(_Frozen):
+class BullEvent(Frozen):
     """A rise by more than a multiple of the ticker's own volatility.
 
     It is learned for precision: the weight of a false alarm against a miss follows from the stated precision
@@ -50,7 +46,7 @@ class BullEvent(_Frozen):
         return self.move * unit
 
 
-class SpikeEvent(_Frozen):
+class SpikeEvent(Frozen):
     """A rise by more than a fixed share, whatever the volatility: what the exit rule asks of ^VIX.
 
     Misses and false alarms weigh alike, so that the probability is honest; the model flags as large a share of

@@ -14,13 +14,13 @@ from typing import Final
 
 import polars as pl
 
+from alpha_pipeline.forecasting.firing import fires
 from alpha_pipeline.signals.frames import grid, of_one_model
 from alpha_pipeline.universe import MAG7
 from alpha_pipeline.warehouse.tables.signals import MAG7_BALLOTS, MAG7_VOTE
 
 HORIZON: Final = 1
 BULL_PROBABILITY: Final = 0.5
-NEVER: Final = 1.0  # the threshold of a model that holds its fire
 STRONG_BUY_ABOVE: Final = 4
 MIN_BALLOTS: Final = 5
 
@@ -38,9 +38,8 @@ def ballots(forecasts: pl.DataFrame) -> pl.DataFrame:
         Rows of ``signals.mag7_ballots``.
     """
     rows = of_one_model(forecasts, MAG7, HORIZON)
-    fires = (pl.col("prob_bull") >= pl.col("bull_threshold")) & (pl.col("bull_threshold") < NEVER)
     rises = pl.col("prob_up") > BULL_PROBABILITY
-    return MAG7_BALLOTS.conform(rows.with_columns(is_bull=fires.fill_null(rises)))
+    return MAG7_BALLOTS.conform(rows.with_columns(is_bull=fires().fill_null(rises)))
 
 
 def vote(ballots: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:

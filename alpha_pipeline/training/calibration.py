@@ -3,12 +3,11 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from alpha_pipeline.datasets.samples import FloatArray
 
-# Of slope and intercept around 1 and 0. A year holds some twenty spikes of ^VIX: believed much more, it lost half of
-# the skill that the log odds had (docs/adr/0017).
+# Of slope and intercept around 1 and 0. A year holds some twenty spikes of ^VIX: believed more, it takes away skill
+# that the log odds have (docs/adr/0017).
 PRIOR_DEVIATION: Final = 0.1
 FEWEST_FIRES: Final = 10  # a precision of fewer says nothing
 NEVER: Final = 1.0  # no probability exceeds it

@@ -4,9 +4,11 @@ import dagster as dg
 import pytest
 
 from alpha_pipeline.defs.assets import forecasts
+from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.forecasting.importance import Importance
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.training.artifact import EventCard
+from alpha_pipeline.warehouse.tickers import add
 from alpha_pipeline_tests.defs.world import World, failures
 
 
@@ -50,6 +52,19 @@ def test_an_experiment_without_its_context_is_left_out_and_stops_nothing(
     assert run.success, failures(run)
     assert set(metadata_of(instance, "expanding_mean")) == {"QQQ"}
     assert metadata_of(instance, "v15_sector_context") == {}
+
+
+@pytest.mark.parametrize(("name", "joins"), [("ridge", True), ("har_x", False), ("v17_no_kan", False)])
+def test_a_newcomer_alone_is_trained_by_the_experiments_that_it_may_join(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, joins: bool
+) -> None:
+    for setting, value in world.environment.items():
+        monkeypatch.setenv(setting, value)
+    add(world.warehouse, ["PLTR"])
+    due = forecasts._due(load_experiments()[name], ["PLTR"], AlphaResource())
+    assert due == (["PLTR"] if joins else [])
+    # A ticker that nobody added was named by a person, in the web UI.
+    assert forecasts._due(load_experiments()[name], ["XLK"], AlphaResource()) == ["XLK"]
 
 
 def test_an_event_card_is_a_table_by_horizon() -> None:
