@@ -83,6 +83,7 @@ def test_a_planted_signal_is_recovered(tmp_path: Path) -> None:
 def test_where_nothing_is_planted_nothing_is_found(tmp_path: Path) -> None:
     figures = {row["model"]: row for row in pooled_ic(tmp_path, 0.0).iter_rows(named=True)}
     assert set(figures) > set(LEARNERS)
-    assert [model for model, row in figures.items() if row["ci_low"] > 0] == []
-    # Of so many intervals at 95 % one may miss 0 by chance.
-    assert len([model for model, row in figures.items() if row["ci_high"] < 0]) <= 1
+    # Of eleven intervals at 95 % two may miss 0 by chance, a third in one market of fifty.
+    missing = [model for model, row in figures.items() if not row["ci_low"] <= 0 <= row["ci_high"]]
+    assert len(missing) <= 2, missing
+    assert {model: row["value"] for model, row in figures.items() if abs(row["value"]) > 0.04} == {}
