@@ -21,6 +21,8 @@ HOLDINGS: Final = (
     "MRVL", "CSX", "ROP", "MNST", "NXPI", "PDD", "WDAY", "AEP", "PAYX",
 )  # fmt: skip
 UNIVERSE: Final = (*CORE, *HOLDINGS)
+# QQQ and its 49 largest holdings.
+QQQ50: Final = ("QQQ", *MAG7, *HOLDINGS[:42])
 
 _NAME = re.compile(r"\^?[A-Z0-9][A-Z0-9.=-]{0,14}")
 

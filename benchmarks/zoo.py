@@ -21,7 +21,6 @@ from pathlib import Path
 
 import polars as pl
 
-from alpha_pipeline.datasets.folds import training_data
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.settings import PROFILES, Profile
@@ -90,7 +89,7 @@ def cost(root: Path, name: str) -> Cost:
     fresh = [card.epochs for card in cards if card.parent_id is None]
     warm = [card.epochs for card in cards if card.parent_id is not None] or fresh
     return Cost(
-        tickers=len({card.ticker for card in cards}),
+        tickers=len({ticker for card in cards for ticker in card.tickers or (card.ticker,)}),
         folds=len(cards),
         seconds=seconds,
         mib=mine + child * (os.cpu_count() or 1),
@@ -110,7 +109,7 @@ def _windows(chain: Chain, measured: Cost) -> float:
     total, is_first = 0.0, True
     for fold in chain.folds:
         try:
-            data = training_data(chain.samples, fold, chain.experiment.training.slice_rule)
+            data = chain.data(fold)
         except NotEnoughDataError:
             continue
         total += len(data.train_rows) * max(measured.epochs[0 if is_first else 1], 1)

@@ -11,11 +11,10 @@ from types import MappingProxyType
 
 import dagster as dg
 
+from alpha_pipeline.defs.assets.forecasts import forecast_by_default
 from alpha_pipeline.defs.partitions import blocks, of_range, range_tags, sync_tickers
-from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tickers import added
 
 SESSION_TAG = "alpha/session"
 NEWCOMERS_TAG = "alpha/newcomers"
@@ -55,9 +54,9 @@ def by_blocks(
 def to_forecast(
     instance: dg.DagsterInstance, warehouse: Warehouse, _tags: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[str], list[str]]:
-    """(registered, wanted): the tickers to forecast are the core ones and those a person added, that have bars."""
+    """(registered, wanted): the tickers that are forecast by default and have bars."""
     registered = sync_tickers(instance, warehouse)
-    wanted = set(CORE) | set(added(warehouse))
+    wanted = forecast_by_default(warehouse)
     return registered, [ticker for ticker in warehouse.units(BARS) if ticker in wanted]
 
 

@@ -10,7 +10,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.alive import bury
-from alpha_pipeline.defs.assets.forecasts import experiments
+from alpha_pipeline.defs.assets.forecasts import experiments, forecast_by_default
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
@@ -107,7 +107,7 @@ class Runner:
                         (dg.AssetKey(["models", name]),),
                     )
                 )
-        wanted = [t for t in registered if t in held and (t in CORE or t in extra)]
+        wanted = [t for t in registered if t in held & (forecast_by_default(self.warehouse) | extra)]
         for first, last in blocks(registered, wanted):
             self._run(Stage("forecasts", jobs.PREDICT.name, range_tags(first, last)))
 

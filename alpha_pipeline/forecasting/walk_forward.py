@@ -47,7 +47,7 @@ SCHEMA: Final = {
 }
 
 
-class _Forecast(NamedTuple):
+class Distributions(NamedTuple):
     """One member's distributions of the log return, and its probability of the event, (N, H) but for `df`."""
 
     location: FloatArray
@@ -94,12 +94,12 @@ def _forecast_fold(samples: Samples, experiment: Experiment, members: Sequence[A
         return pl.DataFrame(schema=SCHEMA)
     slots = samples.positions[rows] - first
     made = [_forecast_member(samples, experiment, member, rows, slots) for member in members]
-    return _frame(samples, experiment, members, rows, made)
+    return as_rows(samples, experiment, members, rows, made)
 
 
 def _forecast_member(
     samples: Samples, experiment: Experiment, artifact: Artifact, rows: IntArray, slots: IntArray
-) -> _Forecast:
+) -> Distributions:
     """One member's distributions for some rows, (N, H)."""
     model, scaler = restore(experiment, artifact, len(samples.columns))
     oldest = int(rows[0]) - samples.window + 1
@@ -123,7 +123,7 @@ def _forecast_member(
     location, scale = (np.concatenate(column) for column in zip(*parts, strict=True))
     unit = samples.unit[rows]
     prob_event = calibrated(np.concatenate(log_odds), artifact) if log_odds else None
-    return _Forecast(location * unit, scale * unit, df, prob_event)
+    return Distributions(location * unit, scale * unit, df, prob_event)
 
 
 def calibrated(log_odds: FloatArray, artifact: Artifact) -> FloatArray:
@@ -135,12 +135,12 @@ def calibrated(log_odds: FloatArray, artifact: Artifact) -> FloatArray:
     return np.column_stack([Calibration(slope, intercept).probability(odds) for odds, slope, intercept in columns])
 
 
-def _frame(
+def as_rows(
     samples: Samples,
     experiment: Experiment,
     members: Sequence[Artifact],
     rows: IntArray,
-    made: Sequence[_Forecast],
+    made: Sequence[Distributions],
 ) -> pl.DataFrame:
     """The members' average as rows of the table."""
     location = np.stack([one.location for one in made])  # (S, N, H)
@@ -173,7 +173,7 @@ def _events(
     experiment: Experiment,
     members: Sequence[Artifact],
     rows: IntArray,
-    made: Sequence[_Forecast],
+    made: Sequence[Distributions],
 ) -> dict[str, object]:
     """The columns of spikes or of bull moves, for what forecasts them."""
     thresholds = [member.card.event.thresholds for member in members if member.card.event]
@@ -186,7 +186,7 @@ def _events(
         }
     if isinstance(experiment.event, SpikeEvent):
         spikes = np.mean(probabilities, axis=0)
-    elif samples.ticker in SPIKE_TICKERS:
+    elif samples.ticker in SPIKE_TICKERS and members[0].card.spike_thresholds:
         spikes = _mean_prob_above(SPIKE_LOG_RETURN, made)
         thresholds = [member.card.spike_thresholds for member in members if member.card.spike_thresholds]
     else:
@@ -198,7 +198,7 @@ def _is_column(value: object) -> bool:
     return isinstance(value, list | np.ndarray)
 
 
-def _mean_prob_above(threshold: float, made: Sequence[_Forecast]) -> FloatArray:
+def _mean_prob_above(threshold: float, made: Sequence[Distributions]) -> FloatArray:
     probabilities = [prob_above(threshold, one.location, one.scale, one.df) for one in made]
     mean: FloatArray = np.mean(probabilities, axis=0)
     return mean

@@ -53,6 +53,27 @@ class V17Architecture(Frozen):
         return not self.revin
 
 
+class MatrixArchitecture(Frozen):
+    """Raw bars of all tickers, attention over time, then over tickers, Student-t head (`models/matrix.py`)."""
+
+    kind: Literal["matrix"]
+    width: int = Field(default=32, ge=4, le=512, description="Hidden units")
+    heads: int = Field(default=4, ge=1, description="Attention heads; divides width")
+    patch: int = Field(default=4, ge=1, le=64, description="Sessions in a patch")
+    head_dropout: Rate = Field(default=0.5, description="Share of features hidden from the head")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads must divide width, were {self.heads} and {self.width}")
+        return self
+
+    @property
+    def standardises(self) -> bool:
+        """Whether inputs are standardised on the training slice: each window is by its own statistics."""
+        return False
+
+
 class _ClosedForm(Frozen):
     """What a fit in closed form has beside its own values."""
 
@@ -101,6 +122,7 @@ class ExpandingMeanArchitecture(_ClosedForm):
 Architecture = Annotated[
     HybridArchitecture
     | V17Architecture
+    | MatrixArchitecture
     | RidgeArchitecture
     | LightGBMArchitecture
     | ExpandingMeanArchitecture
@@ -111,12 +133,17 @@ Architecture = Annotated[
 
 def is_trained(architecture: Architecture) -> bool:
     """Whether it is fitted by gradient descent, and can start from the weights of the fold before."""
-    return isinstance(architecture, HybridArchitecture | V17Architecture)
+    return isinstance(architecture, HybridArchitecture | V17Architecture | MatrixArchitecture)
 
 
 def is_worth_a_worker(architecture: Architecture) -> bool:
     """Whether a fit takes longer than sending it to another process."""
-    return isinstance(architecture, HybridArchitecture | V17Architecture | LightGBMArchitecture)
+    return is_trained(architecture) or isinstance(architecture, LightGBMArchitecture)
+
+
+def is_shared(architecture: Architecture) -> bool:
+    """Whether one model forecasts all tickers of the experiment together, and not one each."""
+    return isinstance(architecture, MatrixArchitecture)
 
 
 class TrainingSpec(Frozen):

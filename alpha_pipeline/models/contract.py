@@ -1,6 +1,8 @@
 """What every model is: windows in, a predictive distribution per horizon out.
 
 Dimensions used throughout `models/`: B windows in a batch, T sessions in a window, F inputs, H horizons.
+A model of a matrix has N tickers in a window of (B, T, N, F), and forecasts (B, N, H): NaN marks who is absent and
+which labels there are none of.
 """
 
 from typing import NamedTuple

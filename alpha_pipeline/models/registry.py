@@ -8,6 +8,7 @@ from alpha_pipeline.models.architectures import (
     HybridArchitecture,
     LastValueArchitecture,
     LightGBMArchitecture,
+    MatrixArchitecture,
     RidgeArchitecture,
     V17Architecture,
 )
@@ -15,10 +16,11 @@ from alpha_pipeline.models.baselines import ExpandingMean, LastValue, Ridge
 from alpha_pipeline.models.boosted import LightGBM
 from alpha_pipeline.models.contract import ClosedFormModel, TrainedModel
 from alpha_pipeline.models.hybrid import Hybrid
+from alpha_pipeline.models.matrix import MatrixTransformer
 from alpha_pipeline.models.v17 import V17
 
 
-def build(
+def build(  # noqa: PLR0911 - one line per architecture
     architecture: Architecture,
     *,
     inputs: int,
@@ -42,6 +44,8 @@ def build(
             return Hybrid(architecture, inputs, horizons, has_event=has_event)
         case V17Architecture():
             return V17(architecture, inputs, window, horizons, level_matters=level_matters)
+        case MatrixArchitecture():
+            return MatrixTransformer(architecture, window, horizons)
         case RidgeArchitecture():
             return Ridge(architecture, inputs, horizons)
         case LightGBMArchitecture():

@@ -16,13 +16,20 @@ from pydantic_core import ErrorDetails
 from alpha_pipeline import universe
 from alpha_pipeline.datasets.inputs import Inputs, RawBarInputs, Target
 from alpha_pipeline.errors import ExperimentError, TickerNameError
-from alpha_pipeline.models.architectures import Architecture, HybridArchitecture, TrainingSpec, V17Architecture
+from alpha_pipeline.models.architectures import (
+    Architecture,
+    HybridArchitecture,
+    MatrixArchitecture,
+    TrainingSpec,
+    V17Architecture,
+)
 from alpha_pipeline.models.events import Event
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "MAG7": universe.MAG7,
     "SECTORS": universe.SECTORS,
     "CORE": universe.CORE,
+    "QQQ50": universe.QQQ50,
 }
 
 PACKAGED = Path(__file__).parent.parent / "experiments"
@@ -71,9 +78,10 @@ class Experiment(BaseModel):
         return tuple(dict.fromkeys(expanded))
 
     @model_validator(mode="after")
-    def _v17_reads_bars(self) -> typing.Self:
-        if isinstance(self.architecture, V17Architecture) and not isinstance(self.inputs, RawBarInputs):
-            raise ValueError('architecture "v17" needs inputs {"kind": "raw_bars"}')  # noqa: TRY004 for pydantic
+    def _readers_of_bars_get_bars(self) -> typing.Self:
+        reads_bars = isinstance(self.architecture, V17Architecture | MatrixArchitecture)
+        if reads_bars and not isinstance(self.inputs, RawBarInputs):
+            raise ValueError(f'architecture "{self.architecture.kind}" needs inputs {{"kind": "raw_bars"}}')
         return self
 
     @model_validator(mode="after")

@@ -7,9 +7,12 @@ from typing import Any, Final
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.datasets.matrix import build_matrix
+from alpha_pipeline.errors import ExperimentError, NotEnoughDataError
 from alpha_pipeline.forecasting.explain import explain, fold_importance
 from alpha_pipeline.forecasting.importance import Importance
+from alpha_pipeline.forecasting.matrix import looked_at
+from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.reports.explanation import ExplainedForecast
 from alpha_pipeline.steps.ingest import final_bars
@@ -19,6 +22,7 @@ from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 
+_QUARTER: Final = 63  # sessions
 _SAME: Final = 1e-4  # of the forecast's volatility: above what batches of another size round to
 
 
@@ -37,7 +41,14 @@ def explain_forecast(
     Raises:
         NotEnoughDataError: there is no such forecast, or a member that made it is no longer stored.
         ArtifactError: a member cannot be read.
+        ExperimentError: the model is shared by many tickers.
     """
+    if is_shared(experiment.architecture):
+        raise ExperimentError(
+            experiment.name,
+            "it forecasts all its tickers in one model, which this does not take apart. The asset "
+            f"models/{experiment.name} shows which tickers each one looked at.",
+        )
     market = read_market(warehouse)
     if market is None:
         raise NotEnoughDataError(f"{warehouse.root} is no warehouse yet, or an empty one. `alpha run` fills it.")
@@ -72,6 +83,17 @@ def newest_importance(
     members = [artifact for artifact in artifacts if artifact.card.fold == newest]
     samples = ticker_samples(warehouse, experiment, members[0].card.ticker)
     return fold_importance(samples, experiment, members, permutations=3)
+
+
+def newest_attention(warehouse: Warehouse, experiment: Experiment, artifacts: Sequence[Artifact]) -> pl.DataFrame:
+    """Which tickers each ticker of a shared model looked at over the last quarter: ticker, looked_at, weight.
+
+    Raises:
+        NotEnoughDataError: the data held now are too few.
+    """
+    newest = max(artifacts, key=lambda artifact: artifact.card.fold)
+    own = build_matrix([ticker_samples(warehouse, experiment, ticker) for ticker in newest.card.tickers])
+    return looked_at(own, experiment, artifacts, _QUARTER)
 
 
 def _forecast(warehouse: Warehouse, model: str, ticker: str, session: dt.date | None, horizon: int) -> dict[str, Any]:

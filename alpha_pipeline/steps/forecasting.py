@@ -2,18 +2,22 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.datasets.matrix import MatrixSamples
 from alpha_pipeline.datasets.samples import Samples
+from alpha_pipeline.forecasting.matrix import forecast_matrix
 from alpha_pipeline.forecasting.walk_forward import forecast
+from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.steps.progress import Progress, report
-from alpha_pipeline.steps.training import courses, load_artifact
+from alpha_pipeline.steps.training import courses, has_artifacts, load_artifact
 from alpha_pipeline.training.artifact import Artifact
 from alpha_pipeline.training.trainer import find
 from alpha_pipeline.warehouse.store import Warehouse, span
@@ -57,8 +61,18 @@ def forecast_tickers(
         now: the clock's time; a forecast made before the next session's open is live.
     """
     reports: dict[str, ForecastReport] = {}
+    # What a shared model says of one ticker costs what it says of all of them: it is asked once.
+    shared = {
+        experiment.name: _trained(warehouse, experiment, tickers, profile)
+        for experiment in experiments
+        if is_shared(experiment.architecture)
+    }
     for number, ticker in enumerate(tickers, start=1):
-        _forecast_ticker(warehouse, experiments, ticker, profile, now)
+        work = [
+            shared[experiment.name] if experiment.name in shared else _trained(warehouse, experiment, [ticker], profile)
+            for experiment in experiments
+        ]
+        _forecast_ticker(warehouse, [one for one in work if one is not None and one.is_of(ticker)], ticker, now)
         held = warehouse.read(DAILY, [ticker])
         held_span = span(held)
         reports[ticker] = ForecastReport(
@@ -71,31 +85,55 @@ def forecast_tickers(
     return reports
 
 
-def _forecast_ticker(
-    warehouse: Warehouse, experiments: Sequence[Experiment], ticker: str, profile: Profile, now: dt.datetime
-) -> None:
+@dataclass(frozen=True)
+class _Trained:
+    """An experiment that is trained, and what it forecasts from: one ticker's data, or a matrix."""
+
+    experiment: Experiment
+    samples: Samples | MatrixSamples
+    artifacts: tuple[Artifact, ...]
+
+    def is_of(self, ticker: str) -> bool:
+        """Whether it forecasts the ticker."""
+        return any(artifact.card.is_of(ticker) for artifact in self.artifacts)
+
+    @property
+    def ingredients(self) -> Iterator[bytes]:
+        """All that the forecasts depend on."""
+        yield self.experiment.name.encode()
+        yield self.samples.inputs.tobytes()
+        yield self.samples.vol.tobytes()
+        for artifact in self.artifacts:
+            yield artifact.card.model_id.encode()
+
+    @cached_property
+    def forecasts(self) -> pl.DataFrame:
+        """Of all its tickers."""
+        if isinstance(self.samples, MatrixSamples):
+            return forecast_matrix(self.samples, self.experiment, self.artifacts)
+        return forecast(self.samples, self.experiment, self.artifacts)
+
+
+def _trained(warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str], profile: Profile) -> _Trained | None:
+    """What is trained of an experiment on one ticker, or on all tickers of a shared model; None where nothing is."""
+    if not any(has_artifacts(warehouse, experiment, ticker) for ticker in tickers):
+        return None
+    todo = courses(warehouse, experiment, tickers, profile)
+    artifacts: list[Artifact] = []
+    for chain in todo.chains:
+        artifacts += find(chain, lambda name, ticker, model_id: load_artifact(warehouse, name, ticker, model_id))
+    return _Trained(experiment, next(iter(todo.samples.values())), tuple(artifacts)) if artifacts else None
+
+
+def _forecast_ticker(warehouse: Warehouse, work: Sequence[_Trained], ticker: str, now: dt.datetime) -> None:
     digest = hashlib.blake2b(FORECAST_VERSION.encode(), digest_size=16)
-    work: list[tuple[Experiment, Samples, list[Artifact]]] = []
-    for experiment in experiments:
-        todo = courses(warehouse, experiment, [ticker], profile)
-        if ticker not in todo.samples:
-            continue
-        artifacts: list[Artifact] = []
-        for chain in todo.chains:
-            artifacts += find(chain, lambda name, tick, model_id: load_artifact(warehouse, name, tick, model_id))
-        if artifacts:
-            samples = todo.samples[ticker]
-            work.append((experiment, samples, artifacts))
-            digest.update(experiment.name.encode())
-            digest.update(samples.inputs.tobytes())
-            digest.update(samples.vol.tobytes())
-            for artifact in artifacts:
-                digest.update(artifact.card.model_id.encode())
+    for one in work:
+        for part in one.ingredients:
+            digest.update(part)
     inputs = digest.hexdigest()
     if not work or warehouse.is_current(DAILY, ticker, inputs):
         return
-    frames = [forecast(samples, experiment, artifacts) for experiment, samples, artifacts in work]
-    fresh = stamp(pl.concat(frames), now)
+    fresh = stamp(pl.concat(one.forecasts.filter(ticker=ticker) for one in work), now)
     # Merged under the object's lock: a live forecast that another process made meanwhile stays.
     warehouse.revise(DAILY, ticker, lambda held: merge(held, fresh), inputs)
 

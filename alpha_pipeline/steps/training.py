@@ -1,12 +1,12 @@
 """Trains an experiment on tickers of the warehouse, and keeps what comes of it.
 
 Weights and cards are objects: ``models/EXPERIMENT/TICKER/MODEL_ID.safetensors`` and ``.json``. The card is put
-last, so an artifact whose card reads is whole.
+last, so an artifact whose card reads is whole. A model shared by all tickers of its experiment has ``*`` for a ticker.
 """
 
 import datetime as dt
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -14,9 +14,11 @@ import polars as pl
 
 from alpha_pipeline.datasets.folds import Fold, walk_forward_folds
 from alpha_pipeline.datasets.inputs import FeatureInputs
+from alpha_pipeline.datasets.matrix import ALL, MatrixSamples, build_matrix
 from alpha_pipeline.datasets.samples import Samples, build_samples
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.features.tables import FEATURE_SETS
+from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.steps.ingest import final_bars
@@ -24,44 +26,69 @@ from alpha_pipeline.training.artifact import Artifact, read_artifact
 from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
+from alpha_pipeline.warehouse.tables.raw import BARS
 
 
 @dataclass(frozen=True)
 class Courses:
-    """What there is to train: one chain per ticker and seed.
+    """What there is to train: one chain per ticker and seed, or per seed of a shared model.
 
     Attributes:
-        samples: by ticker; tickers without enough data are in `failures` instead.
+        samples: by ticker; tickers without enough data are in `failures` instead. A shared model's tickers have one
+            matrix, which holds tickers beside those asked for.
         folds: the walk-forward folds up to the last session held.
         chains: for the trainer.
         failures: (ticker, why).
     """
 
-    samples: dict[str, Samples]
+    samples: dict[str, Samples | MatrixSamples]
     folds: tuple[Fold, ...]
     chains: tuple[Chain, ...]
     failures: tuple[tuple[str, str], ...]
 
 
 def courses(warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str], profile: Profile) -> Courses:
-    """Gather what an experiment learns from on these tickers."""
-    samples: dict[str, Samples] = {}
+    """Gather what an experiment learns from on these tickers; for a shared model on all its tickers that are held."""
+    samples, failures = (_together if is_shared(experiment.architecture) else _alone)(warehouse, experiment, tickers)
+    if not samples:
+        return Courses({}, (), (), failures)
+    last = max(one.sessions[-1] for one in samples.values())
+    folds = walk_forward_folds(last, retrain_months=profile.retrain_months)
+    chains = tuple(
+        Chain(experiment, one, seed, _folds_until(folds, one.sessions[-1]))
+        for one in {one.ticker: one for one in samples.values()}.values()
+        for seed in range(profile.seeds)
+    )
+    return Courses(samples, folds, chains, failures)
+
+
+Gathered = tuple[dict[str, Samples | MatrixSamples], tuple[tuple[str, str], ...]]  # samples by ticker, failures
+
+
+def _alone(warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str]) -> Gathered:
+    """Each ticker's own samples."""
+    samples: dict[str, Samples | MatrixSamples] = {}
     failures: list[tuple[str, str]] = []
     for ticker in tickers:
         try:
             samples[ticker] = ticker_samples(warehouse, experiment, ticker)
         except NotEnoughDataError as error:
             failures.append((ticker, str(error)))
-    if not samples:
-        return Courses({}, (), (), tuple(failures))
-    last = max(one.sessions[-1] for one in samples.values())
-    folds = walk_forward_folds(last, retrain_months=profile.retrain_months)
-    chains = tuple(
-        Chain(experiment, one, seed, _folds_until(folds, one.sessions[-1]))
-        for one in samples.values()
-        for seed in range(profile.seeds)
-    )
-    return Courses(samples, folds, chains, tuple(failures))
+    return samples, tuple(failures)
+
+
+def _together(warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str]) -> Gathered:
+    """The matrix of all tickers of the experiment that hold bars, in its order, for each ticker asked for."""
+    held = set(warehouse.units(BARS)) if {*tickers} & {*experiment.tickers} else set()
+    gathered, failures = _alone(warehouse, experiment, [ticker for ticker in experiment.tickers if ticker in held])
+    own = [one for one in gathered.values() if isinstance(one, Samples)]
+    samples: dict[str, Samples | MatrixSamples] = {}
+    if own:
+        matrix = build_matrix(own)
+        samples = {ticker: matrix for ticker in tickers if ticker in matrix.tickers}
+    nothing = f"{experiment.name}: it is none of the experiment's tickers, or no bars of it are held"
+    why = dict(failures)
+    return samples, tuple((ticker, why.get(ticker, nothing)) for ticker in tickers if ticker not in samples)
 
 
 def train_experiment(
@@ -95,8 +122,24 @@ def train_experiment(
         device=resolve_device(device),
         progress=progress,
     )
+    result = _by_ticker(result, todo.samples)
     lacking = result.lacking.union(ticker for ticker, _ in todo.failures)
     return replace(result, failures=(*todo.failures, *result.failures), lacking=lacking)
+
+
+def _by_ticker(result: TrainingResult, samples: Mapping[str, Samples | MatrixSamples]) -> TrainingResult:
+    """A training's failures by ticker: those of a shared model are of all; who has no label in a fold lacks data."""
+    of = {ALL: tuple(samples)}
+    failures = [(ticker, why) for name, why in result.failures for ticker in of.get(name, (name,))]
+    told = dict(failures)
+    strangers = [
+        ticker for ticker in samples if ticker not in told and not any(a.card.is_of(ticker) for a in result.artifacts)
+    ]
+    return replace(
+        result,
+        failures=(*failures, *((ticker, "too few of its labels are known for any fold") for ticker in strangers)),
+        lacking=frozenset(strangers).union(*(of.get(name, (name,)) for name in result.lacking)),
+    )
 
 
 def ticker_samples(warehouse: Warehouse, experiment: Experiment, ticker: str) -> Samples:
@@ -118,6 +161,12 @@ def resolve_device(name: str) -> str:
     import torch  # noqa: PLC0415  seconds to import, and a run that finds everything done need not know
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def has_artifacts(warehouse: Warehouse, experiment: Experiment, ticker: str) -> bool:
+    """Whether anything is stored of an experiment's models of a ticker, or of the one it shares with others."""
+    name = ALL if is_shared(experiment.architecture) else ticker
+    return bool(warehouse.objects.list(_stem(experiment.name, name, "").rstrip("/")))
 
 
 def load_artifact(warehouse: Warehouse, experiment: str, ticker: str, model_id: str) -> Artifact | None:

@@ -65,7 +65,8 @@ class Card(BaseModel):
     Attributes:
         model_id: hash of everything that went in, known before training.
         experiment: its name.
-        ticker: whose.
+        ticker: whose; ``*`` where it is that of all `tickers`.
+        tickers: those that a shared model was trained on, in their order; empty for a model of one.
         seed: of the weights, the batches and the dropout.
         fold: index of the walk-forward fold.
         first_session: the fold's first forecast session.
@@ -76,8 +77,8 @@ class Card(BaseModel):
         data_hash: of every value trained and validated on.
         code_version: `CODE_VERSION` when it was trained.
         libraries: versions by name.
-        n_training: training samples.
-        n_validation: validation samples.
+        n_training: training samples; of a shared model sessions.
+        n_validation: validation samples; likewise.
         epochs: passes made; 0 for a closed form.
         validation_loss: negative log likelihood on the validation slice, in units of volatility.
         baseline_loss: the same for the training slice's unconditional distribution.
@@ -93,6 +94,7 @@ class Card(BaseModel):
     model_id: str
     experiment: str
     ticker: str
+    tickers: tuple[str, ...] = ()
     seed: int
     fold: int
     first_session: dt.date
@@ -112,6 +114,10 @@ class Card(BaseModel):
     event: EventCard | None = None
     resets: int = 0
     weights_sha256: str
+
+    def is_of(self, ticker: str) -> bool:
+        """Whether the model forecasts this ticker, alone or among others."""
+        return ticker == self.ticker or ticker in self.tickers
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from alpha_pipeline.datasets.folds import TrainingData
+from alpha_pipeline.datasets.matrix import MatrixTrainingData
 from alpha_pipeline.datasets.samples import FloatArray, SingleArray
 from alpha_pipeline.datasets.scaling import fit_scaler
 from alpha_pipeline.models.architectures import ExpandingMeanArchitecture, TrainingSpec
@@ -48,10 +49,11 @@ def fit_member(member: Member, parent: Artifact | None, device: str) -> Artifact
 
 def _fit_member(member: Member, parent: Artifact | None, spec: TrainingSpec, device: str, *, resets: int) -> Artifact:
     data, event = member.data, member.experiment.event
-    scaler = fit_scaler(data.scaling_rows) if member.experiment.architecture.standardises else None
+    standardises = member.experiment.architecture.standardises
+    scaler = fit_scaler(data.scaling_rows) if isinstance(data, TrainingData) and standardises else None
     inputs = data.inputs if scaler is None else scaler.apply(data.inputs)
     with _reproducible(member.seed):
-        model = fresh_model(member.experiment, data.ticker, data.inputs.shape[1]).to(device)
+        model = fresh_model(member.experiment, data.ticker, len(data.columns)).to(device)
         windows = Windows(torch.from_numpy(np.ascontiguousarray(inputs)).to(device), data.window)
         targets = torch.from_numpy(data.targets).to(device)
         happened = None if event is None else torch.from_numpy(_happened(data, event)).to(device)
@@ -61,7 +63,7 @@ def _fit_member(member: Member, parent: Artifact | None, spec: TrainingSpec, dev
         return _artifact(member, model.eval(), encode(model, scaler), training, validation, epochs, resets)
 
 
-def _happened(data: TrainingData, event: BullEvent | SpikeEvent) -> SingleArray:
+def _happened(data: TrainingData | MatrixTrainingData, event: BullEvent | SpikeEvent) -> SingleArray:
     """Whether the event came, (m, H), 0 or 1; 0 where no label may be used."""
     return (data.targets * data.unit > event.log_return(data.unit)).astype(np.float32)
 
@@ -101,6 +103,7 @@ def _artifact(
         model_id=member.model_id,
         experiment=member.experiment.name,
         ticker=data.ticker,
+        tickers=data.tickers if isinstance(data, MatrixTrainingData) else (),
         seed=member.seed,
         fold=data.fold.index,
         first_session=data.fold.first_session,
@@ -116,7 +119,7 @@ def _artifact(
         epochs=epochs,
         validation_loss=loss,
         baseline_loss=_baseline_loss(training.whole(), held_out),
-        spike_thresholds=_spike_thresholds(data, prediction) if data.ticker in SPIKE_TICKERS else None,
+        spike_thresholds=_spike_thresholds(data, prediction) if isinstance(data, TrainingData) else None,
         event=event,
         resets=resets,
         weights_sha256=sha256(weights),
@@ -168,14 +171,18 @@ def _event_card(member: Member, prediction: Prediction, training: WindowSet, hel
 
 def _baseline_loss(training: WindowSet, held_out: WindowSet) -> float:
     """The validation loss of the training slice's unconditional distribution."""
-    rival = ExpandingMean(ExpandingMeanArchitecture(kind="expanding_mean"), training.targets.shape[1])
-    rival.fit(training, WindowSet(held_out.windows[:0], held_out.targets[:0]))
-    rival = rival.to(held_out.targets.device)
-    return float(student_t_nll(rival(held_out.windows), held_out.targets))
+    # The labels that there are, (M, H). The rival looks at no window, so they stand for the windows too.
+    learned, judged = (part.targets[torch.isfinite(part.targets).all(dim=-1)] for part in (training, held_out))
+    rival = ExpandingMean(ExpandingMeanArchitecture(kind="expanding_mean"), learned.shape[1])
+    rival.fit(WindowSet(learned, learned), WindowSet(learned[:0], learned[:0]))
+    rival = rival.to(judged.device)
+    return float(student_t_nll(rival(judged), judged))
 
 
-def _spike_thresholds(data: TrainingData, prediction: Prediction) -> tuple[float, ...]:
-    """Per horizon, the threshold that flags as many validation sessions as spiked in training."""
+def _spike_thresholds(data: TrainingData, prediction: Prediction) -> tuple[float, ...] | None:
+    """Per horizon, the threshold that flags as many validation sessions as spiked in training; None for most."""
+    if data.ticker not in SPIKE_TICKERS:
+        return None
     spiked = data.targets[data.train_rows] * data.unit[data.train_rows] > SPIKE_LOG_RETURN  # (N, H)
     unit = data.unit[data.validation_rows]
     location, scale, df = (_double(part) for part in (prediction.location, prediction.log_scale.exp(), prediction[2]))

@@ -27,14 +27,14 @@ class DivergedError(AlphaError):
 
 
 class Windows:
-    """Windows by the row they end in: views of (rows, F), copied only when a batch is taken."""
+    """Windows by the row they end in: views of (rows, F) or (rows, N, F), copied only when a batch is taken."""
 
     def __init__(self, inputs: Tensor, length: int) -> None:
         self._length = length
-        self._views = inputs.unfold(0, length, 1).transpose(1, 2)  # (rows - T + 1, T, F)
+        self._views = inputs.unfold(0, length, 1).movedim(-1, 1)  # (rows - T + 1, T, F) or (…, T, N, F)
 
     def ending_at(self, rows: Tensor) -> Tensor:
-        """Windows (len(rows), T, F) whose last rows are given."""
+        """Windows (len(rows), T, F) or (len(rows), T, N, F) whose last rows are given."""
         return self._views.index_select(0, rows - self._length + 1)
 
 
@@ -44,7 +44,7 @@ class Rows:
 
     Attributes:
         windows: of all rows.
-        targets: (all rows, H).
+        targets: (all rows, H) or (all rows, N, H).
         rows: those of the slice, (N,).
         happened: whether the experiment's event came, (all rows, H), 0 or 1; None without one.
     """

@@ -18,7 +18,13 @@ def student_t_nll(prediction: Prediction, targets: Tensor) -> Tensor:
 
     A proper score: it rewards the right location, scale and tail together. Its gradient in the location is
     bounded, so one crash does not turn the weights.
+
+    Of a matrix, targets (B, N, H), it is the mean over the tickers that have a label.
     """
+    if targets.ndim == 3:
+        known = torch.isfinite(targets).all(dim=-1)  # (B, N)
+        prediction = prediction._replace(location=prediction.location[known], log_scale=prediction.log_scale[known])
+        targets = targets[known]  # (M, H)
     df = prediction.degrees_of_freedom
     z = (targets - prediction.location) * torch.exp(-prediction.log_scale)  # (B, H)
     constant = torch.lgamma(df / 2) - torch.lgamma((df + 1) / 2) + 0.5 * torch.log(df * math.pi)  # (H,)

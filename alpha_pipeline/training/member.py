@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from importlib.metadata import version
 
 from alpha_pipeline.datasets.folds import TrainingData
+from alpha_pipeline.datasets.matrix import MatrixTrainingData
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.training.artifact import CODE_VERSION, Artifact
 
@@ -25,7 +26,7 @@ class Member:
     """
 
     experiment: Experiment
-    data: TrainingData
+    data: TrainingData | MatrixTrainingData
     seed: int
     parent_id: str | None
 

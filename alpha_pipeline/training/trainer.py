@@ -1,8 +1,8 @@
 """Trains chains of folds side by side: who trains what and when. The weights do not depend on it.
 
-A chain is one (experiment, ticker, seed) over its folds. The folds of a chain follow each other, because the
-weights of one may start the next; chains are independent. Every finished fold is saved before the next one
-starts, so a killed training resumes after it, and ends with the same bytes.
+A chain is one (experiment, ticker, seed) over its folds; a shared model's chain is of all its tickers. The folds of a
+chain follow each other, because the weights of one may start the next; chains are independent. Every finished fold is
+saved before the next one starts, so a killed training resumes after it, and ends with the same bytes.
 """
 
 import logging
@@ -13,7 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-from alpha_pipeline.datasets.folds import Fold, training_data
+from alpha_pipeline.datasets.folds import Fold, TrainingData, training_data
+from alpha_pipeline.datasets.matrix import MatrixSamples, MatrixTrainingData, matrix_training_data
 from alpha_pipeline.datasets.samples import Samples
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.models.architectures import is_trained
@@ -34,15 +35,26 @@ class Chain:
 
     Attributes:
         experiment: what to train.
-        samples: one ticker's data.
+        samples: one ticker's data, or that of all tickers of a shared model.
         seed: of this member of the ensemble.
         folds: in order. Those with too little data at the start are left out.
     """
 
     experiment: Experiment
-    samples: Samples
+    samples: Samples | MatrixSamples
     seed: int
     folds: tuple[Fold, ...]
+
+    def data(self, fold: Fold) -> TrainingData | MatrixTrainingData:
+        """What a model of a fold may learn from.
+
+        Raises:
+            NotEnoughDataError: too few samples are left for training.
+        """
+        rule = self.experiment.training.slice_rule
+        if isinstance(self.samples, MatrixSamples):
+            return matrix_training_data(self.samples, fold, rule)
+        return training_data(self.samples, fold, rule)
 
 
 @dataclass(frozen=True)
@@ -198,7 +210,7 @@ class _Course:
         """The folds from the first that has enough training samples; its label counts only grow."""
         for place, fold in enumerate(self.chain.folds):
             try:
-                training_data(self.chain.samples, fold, self.chain.experiment.training.slice_rule)
+                self.chain.data(fold)
             except NotEnoughDataError as error:
                 self.failure = f"{self.chain.experiment.name}: {error}"
             else:
@@ -214,7 +226,7 @@ class _Course:
             warm = bool(self.artifacts) and experiment.training.warm_start and is_trained(experiment.architecture)
             self._member = Member(
                 experiment=experiment,
-                data=training_data(self.chain.samples, self.folds[len(self.artifacts)], experiment.training.slice_rule),
+                data=self.chain.data(self.folds[len(self.artifacts)]),
                 seed=self.chain.seed,
                 parent_id=self.artifacts[-1].card.model_id if warm else None,
             )

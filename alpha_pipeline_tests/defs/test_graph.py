@@ -20,6 +20,7 @@ models/expanding_mean <- raw/bars, targets/forward
 models/har_x <- features/volatility, targets/forward
 models/last_value <- raw/bars, targets/forward
 models/lightgbm <- features/market_context, features/price_action, features/technical, targets/forward
+models/matrix_transformer <- raw/bars, targets/forward
 models/ridge <- features/market_context, features/price_action, features/technical, targets/forward
 models/v11_hybrid <- features/technical, targets/forward
 models/v12_super_model <- features/market_context, features/price_action, features/technical, targets/forward

@@ -35,6 +35,11 @@ def test_the_packaged_experiments() -> None:
     assert experiments["v12_super_model"].tickers == universe.CORE
     assert experiments["v17_pilot"].tickers == ("QQQ", *universe.MAG7, *universe.SECTORS)
     assert experiments["v12_super_model"].target.horizons == (1, 5)
+    held = experiments["matrix_transformer"].tickers
+    assert len(held) == 50
+    assert held[0] == "QQQ"
+    assert set(held) < {"QQQ", *universe.MAG7, *universe.HOLDINGS}
+    assert "survivor-biased" in experiments["matrix_transformer"].description
 
 
 def test_extending_lays_object_over_object(tmp_path: Path) -> None:
@@ -88,6 +93,7 @@ def test_a_packaged_template_can_be_extended_from_elsewhere(tmp_path: Path) -> N
         (RIDGE | {"extends": "nothing"}, r'^mine.json: "extends" names \'nothing\'.*experimental_v17'),
         (RIDGE | {"extends": "mine"}, r'"extends" goes in a circle: mine -> mine'),
         (RIDGE | {"architecture": {"kind": "v17"}}, r'architecture "v17" needs inputs'),
+        (RIDGE | {"architecture": {"kind": "matrix"}}, r'architecture "matrix" needs inputs \{"kind": "raw_bars"\}'),
         (RIDGE | {"architecture": {"kind": "hybrid", "width": 30, "heads": 4}}, r"heads must divide width"),
     ],
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 import dagster as dg
+import polars as pl
 
 from alpha_pipeline.datasets.inputs import FeatureInputs
 from alpha_pipeline.defs.partitions import TICKERS
@@ -13,14 +14,16 @@ from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS
 from alpha_pipeline.forecasting.importance import Importance
-from alpha_pipeline.models.architectures import is_worth_a_worker
+from alpha_pipeline.models.architectures import is_shared, is_trained, is_worth_a_worker
 from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.steps import progress as steps_progress
-from alpha_pipeline.steps.explain import newest_importance
+from alpha_pipeline.steps.explain import newest_attention, newest_importance
 from alpha_pipeline.steps.forecasting import FORECAST_VERSION, forecast_tickers
 from alpha_pipeline.steps.training import train_experiment
 from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, EventCard
-from alpha_pipeline.training.trainer import Progress
+from alpha_pipeline.training.trainer import Progress, TrainingResult
+from alpha_pipeline.universe import CORE
+from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added
@@ -36,6 +39,12 @@ def experiments() -> Mapping[str, Experiment]:
     return load_experiments()
 
 
+def forecast_by_default(warehouse: Warehouse) -> set[str]:
+    """The tickers to forecast unless others are named: the core ones, the experiments' own and those a person added."""
+    own = {ticker for experiment in experiments().values() for ticker in experiment.tickers}
+    return {*CORE, *own, *added(warehouse)}
+
+
 def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
     """The asset of one experiment: its trained members, one partition per ticker."""
     sets = experiment.inputs.sets if isinstance(experiment.inputs, FeatureInputs) else ()
@@ -47,7 +56,7 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
         deps=[*inputs, FORWARD.asset_key],
         partitions_def=TICKERS,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        kinds={"torch"} if experiment.architecture.kind in {"hybrid", "v17"} else {"python"},
+        kinds={"torch"} if is_trained(experiment.architecture) else {"python"},
         owners=OWNERS,
         code_version=CODE_VERSION,
         group_name="models",
@@ -77,13 +86,7 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
         # An experiment whose context the source does not carry, sectors for example, is left out and stops nothing.
         if due and len(failed) == len(due) and not result.lacking.issuperset(failed):
             raise PartialFailureError(f"train {experiment.name}", result.failures)
-        trained: dict[str, Metadata] = {}
-        for ticker in (ticker for ticker in due if ticker not in failed):
-            own = [artifact for artifact in result.artifacts if artifact.card.ticker == ticker]
-            trained[ticker] = _metadata(own, experiment)
-            # The importance of a closed form would cost more than its training.
-            if is_worth_a_worker(experiment.architecture) and _newest(own).model_id in result.trained_ids:
-                trained[ticker]["importance"] = _importance_table(newest_importance(alpha.warehouse(), experiment, own))
+        trained = _shown(alpha.warehouse(), experiment, result, [ticker for ticker in due if ticker not in failed])
         if len(trained) == len(context.partition_keys):
             for ticker, metadata in trained.items():
                 context.add_asset_metadata(metadata, partition_key=ticker)
@@ -103,6 +106,26 @@ def _due(experiment: Experiment, asked: Sequence[str], alpha: AlphaResource) -> 
         return list(asked)
     wanted = {*experiment.tickers, *(newcomers if experiment.joins_added else ())}
     return [ticker for ticker in asked if ticker in wanted]
+
+
+def _shown(
+    warehouse: Warehouse, experiment: Experiment, result: TrainingResult, tickers: Sequence[str]
+) -> dict[str, Metadata]:
+    """What the partition of each ticker shows; what its newest model makes of its inputs, where it was trained now."""
+    shown: dict[str, Metadata] = {}
+    looked: pl.DataFrame | None = None
+    for ticker in tickers:
+        own = [artifact for artifact in result.artifacts if artifact.card.is_of(ticker)]
+        shown[ticker] = _metadata(own, experiment)
+        if _newest(own).model_id not in result.trained_ids:
+            continue
+        if is_shared(experiment.architecture):
+            looked = newest_attention(warehouse, experiment, own) if looked is None else looked
+            shown[ticker]["looked_at"] = _looked_at_table(looked, ticker)
+        # The importance of a closed form would cost more than its training.
+        elif is_worth_a_worker(experiment.architecture):
+            shown[ticker]["importance"] = _importance_table(newest_importance(warehouse, experiment, own))
+    return shown
 
 
 def _newest(artifacts: list[Artifact]) -> Card:
@@ -131,6 +154,13 @@ def _importance_table(found: Sequence[Importance]) -> dg.MarkdownMetadataValue:
     rows = [f"| {one.group} | {one.increase:+.4f} | {one.standard_error:.4f} |" for one in found]
     head = ["| group | loss increase when permuted (nats) | standard error |", "|---|---:|---:|"]
     return dg.MetadataValue.md("\n".join([*head, *rows]))
+
+
+def _looked_at_table(looked: pl.DataFrame, ticker: str) -> dg.MarkdownMetadataValue:
+    """The tickers that a ticker's forecasts looked at most, itself among them, and their shares of its attention."""
+    most = looked.filter(ticker=ticker).sort("weight", "looked_at", descending=[True, False]).head(10)
+    rows = [f"| {name} | {weight:.1%} |" for name, weight in most.select("looked_at", "weight").iter_rows()]
+    return dg.MetadataValue.md("\n".join(["| looked at | attention |", "|---|---:|", *rows]))
 
 
 def _event_table(said: EventCard, horizons: Sequence[int]) -> dg.MarkdownMetadataValue:

@@ -1,6 +1,7 @@
 """Model assets: what a trained partition shows of itself."""
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from alpha_pipeline.defs.assets import forecasts
@@ -8,6 +9,7 @@ from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.forecasting.importance import Importance
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.training.artifact import EventCard
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tickers import add
 from alpha_pipeline_tests.defs.world import World, failures
 
@@ -93,4 +95,43 @@ def test_an_event_card_is_a_table_by_horizon() -> None:
 def test_importance_is_a_table() -> None:
     assert forecasts._importance_table([Importance("technical", 0.0123, 0.004)]).md_str.splitlines()[2:] == [
         "| technical | +0.0123 | 0.0040 |"
+    ]
+
+
+def test_one_partition_trains_the_shared_model_and_the_others_find_it(
+    instance: dg.DagsterInstance, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
+    assert world.run(instance, "prepare", tickers=["QQQ", "SPY", "NVDA"]).success
+    model = [dg.AssetKey(["models", "matrix_transformer"])]
+    first = world.run(instance, "train", tickers=["QQQ"], assets=model)
+    assert first.success, failures(first)
+    second = world.run(instance, "train", tickers=["NVDA"], assets=model)
+    assert second.success, failures(second)
+    found = metadata_of(instance, "matrix_transformer")
+    assert found["QQQ"]["model_id"] == found["NVDA"]["model_id"]
+    table = str(found["QQQ"]["looked_at"]).splitlines()
+    assert {line.split(" | ")[0] for line in table[2:]} == {"| QQQ", "| NVDA"}
+    assert "looked_at" not in found["NVDA"]
+    assert world.run(instance, "predict", tickers=["QQQ", "SPY", "NVDA"]).success
+    held = world.warehouse.read(DAILY)
+    assert set(held["ticker"]) == {"QQQ", "NVDA"}
+    assert held["model"].unique().to_list() == ["matrix_transformer"]
+
+
+def test_whom_a_ticker_looked_at_is_a_table() -> None:
+    looked = pl.DataFrame(
+        {
+            "ticker": ["QQQ"] * 3 + ["NVDA"],
+            "looked_at": ["QQQ", "NVDA", "AAPL", "QQQ"],
+            "weight": [0.25, 0.5, 0.25, 1.0],
+        }
+    )
+    assert forecasts._looked_at_table(looked, "QQQ").md_str.splitlines() == [
+        "| looked at | attention |",
+        "|---|---:|",
+        "| NVDA | 50.0% |",
+        "| AAPL | 25.0% |",
+        "| QQQ | 25.0% |",
     ]
