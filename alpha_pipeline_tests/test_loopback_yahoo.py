@@ -138,7 +138,7 @@ def process(*arguments: str) -> Iterator[str]:
             assert served.stdout is not None
             yield served.stdout.readline().strip()
         finally:
-            served.terminate()
+            served.kill()  # A suite run in the background may have left SIGTERM ignored.
 
 
 def test_it_serves_a_file_as_a_process(tmp_path: Path) -> None:
