@@ -26,4 +26,6 @@ TABLES: tuple[Table, ...] = (
     signals.QQQ_POSITION,
     results.LEDGER,
     results.SCORES,
+    results.RELIABILITY,
+    results.DECAY,
 )

@@ -5,15 +5,19 @@ Every function takes one-dimensional arrays of equal length and returns a float;
 """
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
 from alpha_pipeline.signals.volatility_target import SESSIONS_PER_YEAR
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+CALIBRATION_BINS: Final = 10
+COVERED: Final = 0.9  # what the interval of a forecast is meant to hold
+_SMALLEST: Final = 1e-6  # a probability of 0 that is wrong once would cost infinitely much
 
 
 def sharpe(returns: Array) -> float:
@@ -108,3 +112,83 @@ def r2_naive(forecast: Array, realised: Array) -> float:
     """1 - squared error / squared error of forecasting no change: above 0 beats the random walk."""
     naive = float(np.sum(realised**2))
     return 1 - float(np.sum((realised - forecast) ** 2)) / naive if naive > 0 else math.nan
+
+
+def log_losses(probability: Array, event: Flags) -> Array:
+    """Negative log likelihood of what came, in nats, one per forecast; 0 the best."""
+    said = np.clip(probability, _SMALLEST, 1 - _SMALLEST)
+    return np.asarray(-np.log(np.where(event, said, 1 - said)))
+
+
+def log_loss(probability: Array, event: Flags) -> float:
+    """Mean negative log likelihood of the event, nats."""
+    return float(np.mean(log_losses(probability, event))) if len(event) else math.nan
+
+
+def skill(loss: Array, reference: Array) -> float:
+    """1 - total loss / total loss of a reference on the same sessions: above 0 beats it."""
+    total = float(np.sum(reference))
+    return 1 - float(np.sum(loss)) / total if total > 0 else math.nan
+
+
+def calibration_bins(probability: Array) -> NDArray[np.int64]:
+    """Which of `CALIBRATION_BINS` bins of about equal count each forecast falls into; equal forecasts share one."""
+    edges = np.quantile(probability, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1])
+    return np.searchsorted(np.unique(edges), probability, side="right").astype(np.int64)
+
+
+def calibration_error(probability: Array, event: Flags) -> float:
+    """Expected calibration error: how far mean forecast and frequency are apart in a bin, mean over forecasts.
+
+    Source: Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015, with bins of
+    equal count.
+    """
+    if not len(event):
+        return math.nan
+    excess = np.bincount(calibration_bins(probability), weights=probability - event)
+    return float(np.abs(excess).sum()) / len(event)
+
+
+def calibration_error_by_chance(probability: Array) -> float:
+    """The calibration error that forecasts without any fault show, each outcome drawn on its own.
+
+    The mean of ``|sum(p - y)|`` in a bin is ``sqrt(2 / pi)`` of its standard deviation.
+    """
+    if not len(probability):
+        return math.nan
+    variance = np.bincount(calibration_bins(probability), weights=probability * (1 - probability))
+    return float(np.sqrt(2 / np.pi * variance).sum()) / len(probability)
+
+
+def coverage(low: Array, high: Array, realised: Array) -> float:
+    """Share of outcomes within their interval."""
+    return float(np.mean((low <= realised) & (realised <= high))) if len(realised) else math.nan
+
+
+def pinball_losses(low: Array, high: Array, realised: Array) -> Array:
+    """Pinball loss of the two ends of a `COVERED` interval, summed, one per forecast, in the unit of the return.
+
+    Source: Gneiting and Raftery, "Strictly proper scoring rules", JASA 2007.
+    """
+    tail = (1 - COVERED) / 2
+    below, above = realised - low, realised - high
+    ends = np.maximum(tail * below, (tail - 1) * below) + np.maximum((1 - tail) * above, -tail * above)
+    return np.asarray(ends)
+
+
+def naive_interval(volatility: Array) -> tuple[Array, Array]:
+    """The `COVERED` interval of a normal return without drift, of a volatility known before: (low, high)."""
+    reach = float(norm.ppf((1 + COVERED) / 2)) * volatility
+    return -reach, reach
+
+
+def qlike_losses(forecast: Array, realised: Array) -> Array:
+    """QLIKE of a forecast index of volatility, one per forecast: 0 the best.
+
+    With x the squared index that came over the squared index forecast, ``x - log x - 1``. Given as log changes from the
+    same session on, ``log x = 2 (realised - forecast)``; forecasting no change is a random walk.
+
+    Source: Patton, "Volatility forecast comparison using imperfect volatility proxies", Journal of Econometrics 2011.
+    """
+    ratio = 2 * (realised - forecast)
+    return np.asarray(np.exp(ratio) - ratio - 1)

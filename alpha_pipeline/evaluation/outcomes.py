@@ -10,11 +10,12 @@ from typing import Final
 import polars as pl
 
 from alpha_pipeline.forecasting.firing import fires
-from alpha_pipeline.universe import is_index
+from alpha_pipeline.universe import VOLATILITY_FUNDS, is_index
 
 SPIKE_LOG: Final = math.log(1.1)  # A rise of more than 10 %.
 VOLATILITY_LABELS: Final = 63  # Labels behind the volatility that pools tickers: a quarter.
 MIN_LABELS: Final = 20
+POOLED: Final = "*"  # stands for the ticker where several are taken together
 
 
 def beside_outcomes(forecasts: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
@@ -61,12 +62,28 @@ def beside_outcomes(forecasts: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFr
         expected="expected_return",
         up_rate=pl.col("up_rate").fill_null(0.5),
         spike_rate=pl.col("spike_rate").fill_null(0.5),
+        low=pl.col("low_90").cast(pl.Float64).fill_null(math.nan),
+        high=pl.col("high_90").cast(pl.Float64).fill_null(math.nan),
         prob_spike=pl.col("prob_spike").cast(pl.Float64).fill_null(math.nan),
         prob_bull=pl.col("prob_bull").cast(pl.Float64).fill_null(math.nan),
         bull=(pl.col("realised") > pl.col("bull_move")).fill_null(value=False),
         fires=fires().fill_null(value=False),
         naive_right=pl.col("rose") ^ is_index_row,
     ).sort("model", "ticker", "horizon", "session")
+
+
+def in_own_unit(scored: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are pooled, their returns in units of the ticker's own volatility: stocks and funds.
+
+    Those on volatility are left out: with a fund that decays in the pool, a constant per ticker would already look like
+    skill. So are rows of a ticker whose volatility is not yet known.
+
+    Args:
+        scored: rows of `beside_outcomes`.
+    """
+    left_out = [ticker for ticker in scored["ticker"].unique() if is_index(ticker) or ticker in VOLATILITY_FUNDS]
+    shares = scored.filter(~pl.col("ticker").is_in(left_out), pl.col("volatility") > 0)
+    return shares.with_columns(pl.col("expected", "realised", "low", "high", "volatility") / pl.col("volatility"))
 
 
 def _rate(event: str) -> pl.Expr:

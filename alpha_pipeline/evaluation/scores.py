@@ -26,25 +26,32 @@ from numpy.typing import NDArray
 from alpha_pipeline.evaluation import linearised, metrics
 from alpha_pipeline.evaluation.bootstrap import Interval, interval, resampled_totals
 from alpha_pipeline.evaluation.linearised import Summable
-from alpha_pipeline.evaluation.outcomes import beside_outcomes
-from alpha_pipeline.universe import VOLATILITY_FUNDS, is_index
+from alpha_pipeline.evaluation.outcomes import POOLED, beside_outcomes, in_own_unit
+from alpha_pipeline.universe import is_index
 from alpha_pipeline.warehouse.tables.results import SCORES
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-POOLED: Final = "*"
 WHOLE: Final = "whole"
 MIN_SESSIONS: Final = 20
 
 
 @dataclass(frozen=True)
 class Window:
-    """A named range of sessions, both ends included."""
+    """A named range of sessions, both ends included.
+
+    Attributes:
+        name: of the window.
+        first: its first session.
+        last: its last session.
+        among: the sessions within the range that belong to it; None for all.
+    """
 
     name: str
     first: dt.date
     last: dt.date
+    among: frozenset[dt.date] | None = None
 
 
 def standard_windows(first: dt.date, last: dt.date) -> tuple[Window, ...]:
@@ -55,6 +62,20 @@ def standard_windows(first: dt.date, last: dt.date) -> tuple[Window, ...]:
     return (Window(WHOLE, first, last), *years, *([recent] if meets else []))
 
 
+def regime_windows(regimes: pl.DataFrame) -> tuple[Window, ...]:
+    """The sessions of each volatility regime: what was known at the close that a forecast was made at.
+
+    Args:
+        regimes: rows of ``signals.vix_regime``.
+    """
+    named = regimes.drop_nulls("regime").sort("regime", "session")
+    return tuple(
+        Window(f"regime_{regime}", days[0], days[-1], frozenset(days))
+        for (regime,), rows in named.group_by("regime", maintain_order=True)
+        for days in [rows["session"].to_list()]
+    )
+
+
 @dataclass(frozen=True)
 class Sample:
     """Forecasts of one model and horizon beside what came, ordered by session; every array is (n,).
@@ -63,6 +84,9 @@ class Sample:
         session: days since 1970.
         expected: expected log return; pooled, in units of the ticker's volatility.
         realised: realised log return, in the same unit.
+        volatility: standard deviation of the last labels known at the session; NaN while there are too few.
+        low: end of the forecast's interval below, in the unit of `expected`; NaN where none was kept.
+        high: end above.
         prob_up: forecast probability of a rise.
         rose: whether it rose.
         up_rate: share of rises among the labels known at the session.
@@ -78,6 +102,9 @@ class Sample:
     session: NDArray[np.int64]
     expected: Array
     realised: Array
+    volatility: Array
+    low: Array
+    high: Array
     prob_up: Array
     rose: Flags
     up_rate: Array
@@ -92,25 +119,71 @@ class Sample:
     @classmethod
     def of(cls, rows: pl.DataFrame) -> Self:
         """The sample in a frame with these columns."""
-        ordered = rows.sort("session", maintain_order=True).with_columns(pl.col("session").cast(pl.Int64))
+        ordered = rows.sort("session", maintain_order=True).with_columns(
+            pl.col("session").cast(pl.Int64), pl.col("volatility").fill_null(math.nan)
+        )
         return cls(**{f.name: ordered[f.name].to_numpy() for f in fields(cls)})
 
     def within(self, window: Window) -> Self:
         """The forecasts made in a window."""
-        epoch = dt.date(1970, 1, 1)
-        low = np.searchsorted(self.session, (window.first - epoch).days, "left")
-        high = np.searchsorted(self.session, (window.last - epoch).days, "right")
-        return type(self)(**{f.name: getattr(self, f.name)[low:high] for f in fields(self)})
+        low = np.searchsorted(self.session, _day(window.first), "left")
+        high = np.searchsorted(self.session, _day(window.last), "right")
+        return self._only(slice(low, high) if window.among is None else self._is_among(window.among))
+
+    @property
+    def has_interval(self) -> Flags:
+        """Which forecasts have an interval, where a naive one was known too."""
+        return np.isfinite(self.low) & np.isfinite(self.high) & (self.volatility > 0)
+
+    def _is_among(self, days: frozenset[dt.date]) -> Flags:
+        return np.asarray(np.isin(self.session, [_day(day) for day in days]))
+
+    def _only(self, kept: slice | Flags) -> Self:
+        return type(self)(**{f.name: getattr(self, f.name)[kept] for f in fields(self)})
+
+
+def _day(session: dt.date) -> int:
+    return (session - dt.date(1970, 1, 1)).days
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure: its value, what no skill gets, and its summable form for the interval."""
+    """One figure.
+
+    Attributes:
+        name: in the table.
+        value: of a sample.
+        no_skill: what a forecaster without skill gets on it.
+        summable: the figure's summable form; None for one without an interval.
+        counted: of how many forecasts it is.
+    """
 
     name: str
     value: Callable[[Sample], float]
     no_skill: Callable[[Sample], float]
-    summable: Callable[[Sample], Summable]
+    summable: Callable[[Sample], Summable] | None
+    counted: Callable[[Sample], int] = lambda s: len(s.session)
+
+
+def _calibration(prefix: str, prob: Callable[[Sample], Array], event: Callable[[Sample], Flags]) -> Metric:
+    """The calibration error of a probability, beside what a faultless one shows by chance."""
+    return Metric(
+        f"{prefix}ece",
+        lambda s: metrics.calibration_error(prob(s), event(s)),
+        lambda s: metrics.calibration_error_by_chance(prob(s)),
+        None,  # Resampling adds noise, and noise adds to this figure: its interval would lie above it.
+    )
+
+
+def _pinball(sample: Sample) -> tuple[Array, Array]:
+    """The pinball losses of the intervals and of the naive ones, 0 where there is none, (n,) each."""
+    own = metrics.pinball_losses(sample.low, sample.high, sample.realised)
+    naive = metrics.pinball_losses(*metrics.naive_interval(sample.volatility), sample.realised)
+    return np.where(sample.has_interval, own, 0.0), np.where(sample.has_interval, naive, 0.0)
+
+
+def _covered(sample: Sample) -> Flags:
+    return np.asarray((sample.low <= sample.realised) & (sample.realised <= sample.high))
 
 
 METRICS: Final = (
@@ -151,10 +224,47 @@ METRICS: Final = (
         lambda s: linearised.skill((s.prob_up - s.rose) ** 2, (s.up_rate - s.rose) ** 2),
     ),
     Metric(
+        "log_loss",
+        lambda s: metrics.log_loss(s.prob_up, s.rose),
+        lambda s: metrics.log_loss(s.up_rate, s.rose),
+        lambda s: linearised.mean(metrics.log_losses(s.prob_up, s.rose)),
+    ),
+    Metric(
+        "log_loss_skill",
+        lambda s: metrics.skill(metrics.log_losses(s.prob_up, s.rose), metrics.log_losses(s.up_rate, s.rose)),
+        lambda _: 0.0,
+        lambda s: linearised.skill(metrics.log_losses(s.prob_up, s.rose), metrics.log_losses(s.up_rate, s.rose)),
+    ),
+    _calibration("", lambda s: s.prob_up, lambda s: s.rose),
+    Metric(
         "r2_naive",
         lambda s: metrics.r2_naive(s.expected, s.realised),
         lambda _: 0.0,
         lambda s: linearised.skill((s.realised - s.expected) ** 2, s.realised**2),
+    ),
+)
+INTERVAL_METRICS: Final = (
+    Metric(
+        "coverage_90",
+        lambda s: metrics.coverage(s.low[s.has_interval], s.high[s.has_interval], s.realised[s.has_interval]),
+        lambda _: metrics.COVERED,
+        lambda s: linearised.share(_covered(s), among=s.has_interval),
+        lambda s: int(s.has_interval.sum()),
+    ),
+    Metric(
+        "pinball_skill",
+        lambda s: metrics.skill(*_pinball(s)),
+        lambda _: 0.0,
+        lambda s: linearised.skill(*_pinball(s)),
+        lambda s: int(s.has_interval.sum()),
+    ),
+)
+INDEX_METRICS: Final = (
+    Metric(
+        "qlike",
+        lambda s: float(np.mean(metrics.qlike_losses(s.expected, s.realised))),
+        lambda s: float(np.mean(metrics.qlike_losses(np.zeros_like(s.realised), s.realised))),
+        lambda s: linearised.mean(metrics.qlike_losses(s.expected, s.realised)),
     ),
 )
 SPIKE_METRICS: Final = (
@@ -170,6 +280,7 @@ SPIKE_METRICS: Final = (
         lambda _: 0.0,
         lambda s: linearised.skill((s.prob_spike - s.spiked) ** 2, (s.spike_rate - s.spiked) ** 2),
     ),
+    _calibration("spike_", lambda s: s.prob_spike, lambda s: s.spiked),
 )
 # What firing at random gets: the base rate as precision, the coverage as recall.
 BULL_METRICS: Final = (
@@ -203,6 +314,7 @@ BULL_METRICS: Final = (
         lambda _: 1.0,
         lambda s: linearised.lift(s.fires, s.bull),
     ),
+    _calibration("bull_", lambda s: s.prob_bull, lambda s: s.bull),
 )
 
 
@@ -222,7 +334,7 @@ def scores(forecasts: pl.DataFrame, targets: pl.DataFrame, windows: Sequence[Win
     rows = [
         row
         for key, group in _groups(scored)
-        for metric, window, figures in _scored(Sample.of(group), windows)
+        for metric, window, figures in _scored(Sample.of(group), windows, of_index=is_index(key[1]))
         for row in [(*key, window, metric, *figures)]
     ]
     columns = [
@@ -246,40 +358,37 @@ def scores(forecasts: pl.DataFrame, targets: pl.DataFrame, windows: Sequence[Win
 def _groups(scored: pl.DataFrame) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
     """Each (model, ticker, horizon), then the pool of each (model, horizon)."""
     yield from scored.group_by("model", "ticker", "horizon", maintain_order=True)
-    # With a fund that decays in the pool, a constant per ticker would already look like skill.
-    left_out = [t for t in scored["ticker"].unique() if is_index(t) or t in VOLATILITY_FUNDS]
-    shares = scored.filter(~pl.col("ticker").is_in(left_out), pl.col("volatility") > 0)
-    pooled = shares.with_columns(pl.col("expected", "realised") / pl.col("volatility"))
-    for (model, horizon), group in pooled.group_by("model", "horizon", maintain_order=True):
+    for (model, horizon), group in in_own_unit(scored).group_by("model", "horizon", maintain_order=True):
         yield (model, POOLED, horizon), group
 
 
 def _scored(
-    sample: Sample, windows: Sequence[Window]
+    sample: Sample, windows: Sequence[Window], *, of_index: bool
 ) -> Iterator[tuple[str, str, tuple[float, float, float, int, float]]]:
     """(metric, window, (value, ci_low, ci_high, n, baseline)) of one group."""
     spike = () if np.isnan(sample.prob_spike).any() else SPIKE_METRICS
     bull = () if np.isnan(sample.prob_bull).any() else BULL_METRICS
-    chosen = (*METRICS, *spike, *bull)
+    bounded = INTERVAL_METRICS if sample.has_interval.any() else ()
+    chosen = (*METRICS, *bounded, *(INDEX_METRICS if of_index else ()), *spike, *bull)
     for window in windows:
         part = sample.within(window)
         if np.unique(part.session).size < MIN_SESSIONS:
             continue
         values = {metric: metric.value(part) for metric in chosen}
         defined = [metric for metric, value in values.items() if math.isfinite(value)]
-        unknown = [Interval(math.nan, math.nan)] * len(defined)
-        intervals = _intervals(part, defined) if window.name == WHOLE else unknown
-        for metric, ci in zip(defined, intervals, strict=True):
-            figures = (values[metric], ci.low, ci.high, len(part.session), metric.no_skill(part))
+        intervals = _intervals(part, defined) if window.name == WHOLE else {}
+        for metric in defined:
+            ci = intervals.get(metric.name, Interval(math.nan, math.nan))
+            figures = (values[metric], ci.low, ci.high, metric.counted(part), metric.no_skill(part))
             yield metric.name, window.name, figures
 
 
-def _intervals(sample: Sample, chosen: Sequence[Metric]) -> list[Interval]:
-    """The interval of each metric; the columns of all share one product with the resamples."""
-    parts = [metric.summable(sample) for metric in chosen]
+def _intervals(sample: Sample, chosen: Sequence[Metric]) -> dict[str, Interval]:
+    """The interval of each metric that has one; the columns of all share one product with the resamples."""
+    parts = {metric.name: metric.summable(sample) for metric in chosen if metric.summable is not None}
     starts = np.flatnonzero(np.diff(sample.session, prepend=sample.session[0] - 1))
-    sums = np.add.reduceat(np.hstack([part.columns for part in parts]), starts, axis=0)  # (n_sessions, K)
-    totals = resampled_totals(sums)  # (R, K)
-    edges = np.cumsum([part.columns.shape[1] for part in parts])[:-1]
+    sums = np.add.reduceat(np.hstack([part.columns for part in parts.values()]), starts, axis=0)  # (n_sessions, K)
+    edges = np.cumsum([part.columns.shape[1] for part in parts.values()])[:-1]
+    totals = np.split(resampled_totals(sums), edges, axis=1)  # (R, own columns) each
     with np.errstate(divide="ignore", invalid="ignore"):
-        return [interval(part.statistic(own)) for part, own in zip(parts, np.split(totals, edges, axis=1), strict=True)]
+        return {name: interval(part.statistic(own)) for (name, part), own in zip(parts.items(), totals, strict=True)}

@@ -19,7 +19,7 @@ from alpha_pipeline import sessions
 from alpha_pipeline.datasets.samples import FloatArray, IntArray, Samples
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.events import BullEvent, SpikeEvent
-from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, prob_above, standard_deviation
+from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, prob_above, quantile, standard_deviation
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.training.artifact import Artifact, ArtifactError
 from alpha_pipeline.training.calibration import Calibration
@@ -34,6 +34,8 @@ SCHEMA: Final = {
     "horizon": pl.Int64(),
     "expected_return": pl.Float64(),
     "forecast_vol": pl.Float64(),
+    "low_90": pl.Float64(),
+    "high_90": pl.Float64(),
     "prob_up": pl.Float64(),
     "prob_spike": pl.Float64(),
     "spike_threshold": pl.Float64(),
@@ -155,6 +157,8 @@ def as_rows(
         "horizon": list(samples.horizons) * len(days),
         "expected_return": location.mean(axis=0).ravel(),
         "forecast_vol": mixture.ravel(),
+        "low_90": _mean_quantile(0.05, made).ravel(),
+        "high_90": _mean_quantile(0.95, made).ravel(),
         "prob_up": _mean_prob_above(0.0, made).ravel(),
         **dict.fromkeys(("prob_spike", "spike_threshold", "prob_bull", "bull_threshold", "bull_move")),
         "trained_through": max(member.card.trained_through for member in members),
@@ -201,6 +205,12 @@ def _is_column(value: object) -> bool:
 def _mean_prob_above(threshold: float, made: Sequence[Distributions]) -> FloatArray:
     probabilities = [prob_above(threshold, one.location, one.scale, one.df) for one in made]
     mean: FloatArray = np.mean(probabilities, axis=0)
+    return mean
+
+
+def _mean_quantile(probability: float, made: Sequence[Distributions]) -> FloatArray:
+    """The members' quantiles, averaged: an ensemble as sharp as its members, where their mixture would be wider."""
+    mean: FloatArray = np.mean([quantile(probability, one.location, one.scale, one.df) for one in made], axis=0)
     return mean
 
 

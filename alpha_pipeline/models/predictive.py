@@ -23,6 +23,12 @@ def prob_above(threshold: FloatArray | float, location: FloatArray, scale: Float
     return above
 
 
+def quantile(probability: float, location: FloatArray, scale: FloatArray, df: FloatArray) -> FloatArray:
+    """The value that a return stays below with a probability, elementwise over (N, H); `df` is (H,)."""
+    below: FloatArray = location + scale * stats.t.ppf(probability, df)
+    return below
+
+
 def standard_deviation(scale: FloatArray, df: FloatArray) -> FloatArray:
     """Standard deviation of a Student-t of this scale; `df` above 2."""
     return scale * np.sqrt(df / (df - 2))

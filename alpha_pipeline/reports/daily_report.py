@@ -12,7 +12,8 @@ from typing import Final
 import polars as pl
 
 from alpha_pipeline.evaluation.bootstrap import LEVEL
-from alpha_pipeline.evaluation.scores import POOLED, WHOLE
+from alpha_pipeline.evaluation.outcomes import POOLED
+from alpha_pipeline.evaluation.scores import WHOLE
 from alpha_pipeline.portfolio.costs import DEFAULT_COST_BPS
 from alpha_pipeline.reports import figures
 from alpha_pipeline.reports.page import Section, page, table

@@ -23,7 +23,7 @@ from alpha_pipeline.training.trainer import find
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 
-FORECAST_VERSION = "1"
+FORECAST_VERSION = "2"
 _KEY = list(DAILY.key)
 
 

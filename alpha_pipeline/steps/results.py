@@ -1,5 +1,6 @@
 """What the signals earned and how good the forecasts were, over everything held."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,19 +8,22 @@ import polars as pl
 
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.evaluation import metrics
-from alpha_pipeline.evaluation.scores import scores, standard_windows
+from alpha_pipeline.evaluation.outcomes import POOLED, beside_outcomes
+from alpha_pipeline.evaluation.reliability import decay, reliability
+from alpha_pipeline.evaluation.scores import WHOLE, regime_windows, scores, standard_windows
 from alpha_pipeline.portfolio import strategies
 from alpha_pipeline.portfolio.ledger import ledger
 from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.steps.progress import Progress, report
 from alpha_pipeline.universe import SECTORS
 from alpha_pipeline.warehouse.store import Warehouse, frame_hash
+from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
-from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
+from alpha_pipeline.warehouse.tables.results import DECAY, LEDGER, RELIABILITY, SCORES
 
 COST_BPS = 5.0
-SCORES_VERSION = "2"
+SCORES_VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -73,23 +77,44 @@ def write_ledger(warehouse: Warehouse) -> dict[str, Record]:
 def write_scores(warehouse: Warehouse) -> dict[str, float]:
     """Fill `evaluation.scores`; returns each model's pooled information coefficient at horizon 1.
 
-    A model whose forecasts and targets are unchanged keeps its scores.
+    A model whose forecasts, targets and regimes are unchanged keeps its scores.
     """
+    regimes = warehouse.read(signals.VIX_REGIME).select("session", "regime")
+
+    def made(rows: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
+        days = rows.get_column("session").sort()
+        return scores(rows, targets, (*standard_windows(days[0], days[-1]), *regime_windows(regimes)))
+
+    _fill(warehouse, SCORES, made, also=frame_hash(regimes))
+    held = warehouse.read(SCORES).filter(ticker=POOLED, horizon=1, window=WHOLE, metric="ic")
+    return dict(held.select("model", "value").iter_rows())
+
+
+def write_reliability(warehouse: Warehouse) -> int:
+    """Fill `evaluation.reliability`; returns its rows."""
+    _fill(warehouse, RELIABILITY, lambda rows, targets: reliability(beside_outcomes(rows, targets)))
+    return warehouse.read(RELIABILITY).height
+
+
+def write_decay(warehouse: Warehouse) -> int:
+    """Fill `evaluation.decay`; returns its rows."""
+    _fill(warehouse, DECAY, lambda rows, targets: decay(beside_outcomes(rows, targets)))
+    return warehouse.read(DECAY).height
+
+
+def _fill(
+    warehouse: Warehouse, table: Table, made: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame], also: str = ""
+) -> None:
+    """Make the rows of every model from its forecasts and the targets, where these have changed."""
     forecasts = warehouse.read(DAILY)
     targets = warehouse.read(FORWARD, forecasts.get_column("ticker").unique().to_list())
-    pooled: dict[str, float] = {}
+    of_targets = frame_hash(targets)
     for (name,), rows in forecasts.group_by("model", maintain_order=True):
-        model = str(name)
-        inputs = frame_hash(rows.drop("made_at", "is_live")) + frame_hash(targets) + SCORES_VERSION
-        if not warehouse.is_current(SCORES, model, inputs):
-            days = rows.get_column("session").sort()
-            made = scores(rows, targets, standard_windows(days[0], days[-1]))
-            if made.height:
-                warehouse.write(SCORES, model, made, inputs)
-        held = warehouse.read(SCORES, [model])
-        value = held.filter(ticker="*", horizon=1, window="whole", metric="ic").get_column("value")
-        pooled |= {model: float(value[0])} if len(value) else {}
-    return pooled
+        inputs = frame_hash(rows.drop("made_at", "is_live")) + of_targets + also + SCORES_VERSION
+        if not warehouse.is_current(table, str(name), inputs):
+            fresh = made(rows, targets)
+            if fresh.height:
+                warehouse.write(table, str(name), fresh, inputs)
 
 
 def record_of(rows: pl.DataFrame) -> Record:

@@ -119,6 +119,8 @@ def forecasts(sessions: Sequence[dt.date], prob_up: float = 0.6, trained_session
             "horizon": horizon,
             "expected_return": expected_return,
             "forecast_vol": 0.01,
+            "low_90": -0.016,
+            "high_90": 0.016,
             "prob_up": prob_up,
             "prob_spike": prob_spike,
             "spike_threshold": None if prob_spike is None else 0.5,

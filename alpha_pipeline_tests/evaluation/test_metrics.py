@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, log_loss, mean_pinball_loss, roc_auc_score
 
 from alpha_pipeline.evaluation import metrics
 
@@ -81,3 +81,47 @@ def test_what_is_undefined_is_nan_and_warns_nobody() -> None:
             metrics.direction_accuracy(np.array([]), np.array([], bool)),
         ]
     assert all(map(math.isnan, undefined))
+
+
+def test_log_and_pinball_losses_are_those_of_sklearn(rng: np.random.Generator) -> None:
+    probability, event = rng.uniform(0.02, 0.98, 300), rng.random(300) < 0.4
+    assert metrics.log_loss(probability, event) == pytest.approx(log_loss(event, probability))
+    low, high, came = rng.normal(-1, 0.2, 300), rng.normal(1, 0.2, 300), rng.normal(size=300)
+    ends = mean_pinball_loss(came, low, alpha=0.05) + mean_pinball_loss(came, high, alpha=0.95)
+    assert metrics.pinball_losses(low, high, came).mean() == pytest.approx(ends)
+
+
+def test_a_sure_forecast_that_is_wrong_once_stays_finite() -> None:
+    assert 10 < metrics.log_loss(np.array([0.0]), np.array([True])) < 20
+
+
+def test_skill_is_what_is_saved_of_the_rivals_loss() -> None:
+    assert metrics.skill(np.array([1.0, 2.0]), np.array([4.0, 2.0])) == 0.5
+    assert math.isnan(metrics.skill(np.zeros(2), np.zeros(2)))
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two bins: ten forecasts of .2 with 4 events, ten of .7 with 5; each is .2 off.
+    probability = np.repeat([0.2, 0.7], 10)
+    event = np.concatenate([np.arange(10) < 4, np.arange(10) < 5])
+    assert metrics.calibration_error(probability, event) == pytest.approx(0.2)
+
+
+def test_forecasts_without_fault_show_the_calibration_error_of_chance(rng: np.random.Generator) -> None:
+    probability = rng.uniform(0.3, 0.7, 2_000)
+    shown = [metrics.calibration_error(probability, rng.random(2_000) < probability) for _ in range(200)]
+    assert metrics.calibration_error_by_chance(probability) == pytest.approx(np.mean(shown), rel=0.05)
+    assert metrics.calibration_error(probability + 0.1, rng.random(2_000) < probability) > 2 * np.mean(shown)
+
+
+def test_the_naive_interval_covers_nine_normal_returns_of_ten(rng: np.random.Generator) -> None:
+    volatility = rng.uniform(0.01, 0.03, 20_000)
+    low, high = metrics.naive_interval(volatility)
+    assert metrics.coverage(low, high, rng.normal(0, volatility)) == pytest.approx(0.9, abs=0.01)
+
+
+def test_qlike_is_least_where_the_forecast_is_what_came() -> None:
+    came = np.array([0.1, -0.05])
+    assert metrics.qlike_losses(came, came) == pytest.approx([0, 0])
+    # The squared index came out e^.2 times as high as forecast.
+    assert metrics.qlike_losses(np.zeros(1), np.array([0.1])) == pytest.approx(math.exp(0.2) - 0.2 - 1)

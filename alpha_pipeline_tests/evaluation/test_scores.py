@@ -7,7 +7,7 @@ import pytest
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.evaluation.outcomes import beside_outcomes
-from alpha_pipeline.evaluation.scores import WHOLE, Window, scores, standard_windows
+from alpha_pipeline.evaluation.scores import WHOLE, Window, regime_windows, scores, standard_windows
 from alpha_pipeline.warehouse.tables.results import SCORES
 
 HISTORY = calendar.between(dt.date(2014, 1, 2), dt.date(2017, 12, 29))
@@ -57,6 +57,8 @@ def forecasts_of(targets: pl.DataFrame, ic: float, seed: int, model: str = "m") 
         prob_bull=pl.lit(None, pl.Float64),
         bull_threshold=pl.lit(None, pl.Float64),
         bull_move=pl.lit(None, pl.Float64),
+        low_90=pl.Series((expected - 1.6) * unit),
+        high_90=pl.Series((expected + 1.6) * unit),
     )
 
 
@@ -80,12 +82,14 @@ def test_rows_fit_the_table_and_cover_every_ticker_window_and_metric(planted: pl
     assert set(planted["ticker"]) == {*TICKERS, "*"}
     assert set(planted["window"]) == {WHOLE, "2016", "2017"}
     common = {"ic", "rank_ic", "direction_accuracy", "auc", "brier", "brier_skill", "r2_naive"}
+    common |= {"log_loss", "log_loss_skill", "ece", "coverage_90", "pinball_skill"}
     assert set(planted.filter(pl.col("ticker") == "*")["metric"]) == common
-    assert set(planted.filter(pl.col("ticker") == "^VIX")["metric"]) >= common | {"spike_brier_skill"}
-    bounded = planted.filter(pl.col("window") == WHOLE)
+    of_index = {"qlike", "spike_auc", "spike_brier_skill", "spike_ece"}
+    assert set(planted.filter(pl.col("ticker") == "^VIX")["metric"]) == common | of_index
+    bounded = planted.filter(pl.col("window") == WHOLE, ~pl.col("metric").str.ends_with("ece"))
     inside = pl.col("value").is_between("ci_low", "ci_high", closed="none")
     assert bounded.filter(inside).height == bounded.height
-    assert planted.filter(pl.col("window") != WHOLE)["ci_low"].null_count() == planted.height - bounded.height
+    assert planted["ci_low"].null_count() == planted.height - bounded.height
 
 
 def test_a_planted_skill_is_found_for_each_ticker_and_pooled(planted: pl.DataFrame) -> None:
@@ -198,3 +202,43 @@ def test_the_same_inputs_give_the_same_scores_in_any_order(targets: pl.DataFrame
 def test_standard_windows() -> None:
     names = [w.name for w in standard_windows(dt.date(2022, 5, 2), dt.date(2024, 3, 1))]
     assert names == ["whole", "2022", "2023", "2024", "2024_2025h1"]
+
+
+def test_a_regime_is_scored_on_its_own_sessions(targets: pl.DataFrame) -> None:
+    """Forecasts that are right in calm sessions alone score there, and nowhere else."""
+    days = [day for day in HISTORY if day >= FIRST]
+    regimes = pl.DataFrame({"session": days, "regime": [("calm", "stressed", None)[i % 3] for i in range(len(days))]})
+    windows = regime_windows(regimes)
+    assert [window.name for window in windows] == ["regime_calm", "regime_stressed"]
+    skilled = forecasts_of(targets, 0.5, seed=4)
+    blind = skilled.with_columns(pl.col("expected_return").shuffle(4).over("ticker", "horizon"))
+    calm = skilled["session"].is_in(regimes.filter(pl.col("regime") == "calm")["session"].implode())
+    rows = scores(pl.concat([skilled.filter(calm), blind.filter(~calm)]), targets, windows)
+    (in_calm, in_stressed) = (value_of(rows, "QQQ", "ic", window.name) for window in windows)
+    assert in_calm["value"] > 0.35
+    assert not abs(in_stressed["value"]) > 0.2
+    assert in_calm["n"] == regimes.filter(pl.col("regime") == "calm").height
+
+
+def test_an_interval_twice_too_narrow_is_seen(targets: pl.DataFrame) -> None:
+    honest = forecasts_of(targets, 0.0, seed=5)
+    narrow = honest.with_columns(
+        low_90=(pl.col("low_90") + pl.col("expected_return")) / 2,
+        high_90=(pl.col("high_90") + pl.col("expected_return")) / 2,
+    )
+    ours, theirs = (scores(rows, targets, WINDOWS) for rows in (honest, narrow))
+    for ticker in ("QQQ", "*"):
+        assert value_of(ours, ticker, "coverage_90")["value"] == pytest.approx(0.89, abs=0.03)
+        assert value_of(theirs, ticker, "coverage_90")["ci_high"] < 0.7
+        better, worse = (value_of(rows, ticker, "pinball_skill")["value"] for rows in (ours, theirs))
+        assert better > worse
+
+
+def test_forecasts_made_before_their_interval_was_kept_have_no_coverage(targets: pl.DataFrame) -> None:
+    rows = forecasts_of(targets, 0.1, seed=6)
+    is_old = pl.col("session") < dt.date(2017, 1, 1)
+    without = [pl.when(~is_old).then(name).alias(name) for name in ("low_90", "high_90")]
+    scored = scores(rows.with_columns(*without), targets, WINDOWS)
+    assert scored.filter(pl.col("metric") == "coverage_90", pl.col("window") == "2016").is_empty()
+    whole = value_of(scored, "QQQ", "coverage_90")
+    assert whole["n"] == rows.filter(~is_old, pl.col("ticker") == "QQQ", pl.col("horizon") == 1).height

@@ -106,6 +106,9 @@ def test_the_numbers_are_the_models() -> None:
     unit = samples.vol[row] * np.sqrt([1, 5])
     np.testing.assert_allclose(first["expected_return"], location * unit, rtol=1e-5)
     np.testing.assert_allclose(first["forecast_vol"], scale * unit * np.sqrt(5 / 3), rtol=1e-5)
+    for name, probability in (("low_90", 0.05), ("high_90", 0.95)):
+        bound = (location + scale * stats.t.ppf(probability, 5)) * unit
+        np.testing.assert_allclose(first[name], bound, rtol=1e-5)
     np.testing.assert_allclose(first["prob_up"], stats.t.cdf(location / scale, 5), rtol=1e-5)
     assert first["prob_spike"].null_count() == first["spike_threshold"].null_count() == 2
 

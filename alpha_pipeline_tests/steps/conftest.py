@@ -63,6 +63,8 @@ def forecast_rows() -> Callable[..., pl.DataFrame]:
             "model": model or _listened_to(ticker),
             "ticker": ticker,
             "forecast_vol": 0.01,
+            "low_90": -0.016,
+            "high_90": 0.016,
             "prob_spike": 0.05 if is_spiky else None,
             "spike_threshold": 0.2 if is_spiky else None,
             "trained_through": dt.date(2015, 12, 31),

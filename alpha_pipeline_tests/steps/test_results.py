@@ -9,14 +9,14 @@ from alpha_pipeline import sessions
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.steps import results
 from alpha_pipeline.steps.card import signal_card
-from alpha_pipeline.steps.results import record_of, write_ledger, write_scores
+from alpha_pipeline.steps.results import record_of, write_decay, write_ledger, write_reliability, write_scores
 from alpha_pipeline.steps.signals import BALLOT_MODEL
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import signals as tables
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
-from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
+from alpha_pipeline.warehouse.tables.results import DECAY, LEDGER, RELIABILITY, SCORES
 from alpha_pipeline_tests.pipeline_world import FrameSource, build_features, ingest_all, signal_all
 
 FIRST, LAST = dt.date(2015, 10, 1), dt.date(2016, 3, 31)
@@ -131,3 +131,18 @@ def test_a_changed_signal_changes_the_ledger(world: Warehouse, forecast_rows: Ca
         world.write(DAILY, ticker, bullish)
     signal_all(world, DAYS)
     assert write_ledger(world)["qqq_position"] != before
+
+
+def test_reliability_and_decay_are_of_every_model_that_forecasts(
+    world: Warehouse, bars: dict[str, pl.DataFrame]
+) -> None:
+    ingest_all(world, FrameSource(bars), MAG7, LAST, FIRST)
+    build_features(world, (*MAG7, *SECTORS, VIX))
+    models = set(world.read(DAILY)["model"])
+    assert write_reliability(world) == world.read(RELIABILITY).height > 0
+    assert set(world.read(RELIABILITY)["model"]) == models
+    write_decay(world)
+    assert set(world.read(DECAY)["model"]) <= models
+    before = world.read(RELIABILITY)
+    write_reliability(world)
+    assert world.read(RELIABILITY).equals(before)

@@ -8,9 +8,9 @@ from alpha_pipeline.steps import results as steps
 from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
+from alpha_pipeline.warehouse.tables.results import DECAY, LEDGER, RELIABILITY, SCORES
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dg.asset(
@@ -35,7 +35,7 @@ def ledger(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 @dg.asset(
     key=SCORES.asset_key,
     description=SCORES.description,
-    deps=[DAILY.asset_key, FORWARD.asset_key],
+    deps=[DAILY.asset_key, FORWARD.asset_key, signals.VIX_REGIME.asset_key],
     kinds={"polars", "parquet"},
     owners=OWNERS,
     code_version=CODE_VERSION,
@@ -48,4 +48,34 @@ def scores(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={f"{model}_ic": value for model, value in pooled.items()})
 
 
-ASSETS = [ledger, scores]
+@dg.asset(
+    key=RELIABILITY.asset_key,
+    description=RELIABILITY.description,
+    deps=[DAILY.asset_key, FORWARD.asset_key],
+    kinds={"polars", "parquet"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    group_name="evaluation",
+    metadata={"dagster/column_schema": column_schema(RELIABILITY)},
+)
+def reliability(alpha: AlphaResource) -> dg.MaterializeResult[None]:
+    """Hold every probability forecast against how often the event came."""
+    return dg.MaterializeResult(metadata={"dagster/row_count": steps.write_reliability(alpha.warehouse())})
+
+
+@dg.asset(
+    key=DECAY.asset_key,
+    description=DECAY.description,
+    deps=[DAILY.asset_key, FORWARD.asset_key],
+    kinds={"polars", "parquet"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    group_name="evaluation",
+    metadata={"dagster/column_schema": column_schema(DECAY)},
+)
+def decay(alpha: AlphaResource) -> dg.MaterializeResult[None]:
+    """Correlate every forecast with the returns of later and later sessions."""
+    return dg.MaterializeResult(metadata={"dagster/row_count": steps.write_decay(alpha.warehouse())})
+
+
+ASSETS = [ledger, scores, reliability, decay]

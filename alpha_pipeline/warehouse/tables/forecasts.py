@@ -40,6 +40,8 @@ class Daily(pa.DataFrameModel):
     horizon: int = pa.Field(ge=1)
     expected_return: float = pa.Field(description="Log return; open to open, close to close for an index")
     forecast_vol: float = pa.Field(gt=0, description="Scale of the predictive distribution, log return")
+    low_90: float = pa.Field(nullable=True, description="5 % quantile of the predictive distribution, log return")
+    high_90: float = pa.Field(nullable=True, description="95 % quantile; null in rows made before it was kept")
     prob_up: float = pa.Field(ge=0, le=1)
     prob_spike: float = pa.Field(
         ge=0, le=1, nullable=True, description="P(change > +10 %); null where not a spike model"

@@ -41,5 +41,43 @@ class Scores(pa.DataFrameModel):
         unique = ["model", "ticker", "horizon", "window", "metric"]
 
 
+class Reliability(pa.DataFrameModel):
+    """One row per (model, ticker, horizon, event, bin): how often what was forecast with a probability came."""
+
+    model: str
+    ticker: str = pa.Field(description="'*' pools the stocks and funds, less those on volatility")
+    horizon: int = pa.Field(ge=1)
+    event: str = pa.Field(isin=["up", "spike", "bull"])
+    bin: int = pa.Field(ge=1, description="1 holds the lowest probabilities; bins are of about equal count")
+    forecast: float = pa.Field(ge=0, le=1, description="Mean probability forecast in the bin")
+    frequency: float = pa.Field(ge=0, le=1, description="How often the event came")
+    ci_low: float = pa.Field(nullable=True)
+    ci_high: float = pa.Field(nullable=True)
+    n: int = pa.Field(ge=1)
+
+    class Config:
+        strict = True
+        unique = ["model", "ticker", "horizon", "event", "bin"]
+
+
+class Decay(pa.DataFrameModel):
+    """One row per (model, lag): the information coefficient of one-session forecasts with returns `lag` sessions on."""
+
+    model: str
+    lag: int = pa.Field(ge=0, description="Sessions; 0 is the return that was forecast")
+    ic: float = pa.Field(ge=-1, le=1)
+    ci_low: float = pa.Field(nullable=True)
+    ci_high: float = pa.Field(nullable=True)
+    n: int = pa.Field(ge=1)
+
+    class Config:
+        strict = True
+        unique = ["model", "lag"]
+
+
 LEDGER = table("portfolio.ledger", Ledger, key=("strategy", "session"), unit="strategy")
 SCORES = table("evaluation.scores", Scores, key=("model", "ticker", "horizon", "window", "metric"), unit="model")
+RELIABILITY = table(
+    "evaluation.reliability", Reliability, key=("model", "ticker", "horizon", "event", "bin"), unit="model"
+)
+DECAY = table("evaluation.decay", Decay, key=("model", "lag"), unit="model")
