@@ -28,4 +28,5 @@ TABLES: tuple[Table, ...] = (
     results.SCORES,
     results.RELIABILITY,
     results.DECAY,
+    results.FOLDS,
 )

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -70,6 +71,18 @@ def resampled_totals(
         (n_resamples, K).
     """
     return resampled_counts(len(sums), n_resamples, mean_block, seed) @ sums  # (R, S) @ (S, K) -> (R, K)
+
+
+def sums_by_session(sessions: pl.Series, columns: Array) -> Array:
+    """The sums of columns (n, K) over the rows of each session, (n_sessions, K).
+
+    Args:
+        sessions: of each row, ascending.
+        columns: (n, K).
+    """
+    days = sessions.cast(pl.Int64).to_numpy()
+    starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    return np.asarray(np.add.reduceat(columns, starts, axis=0))
 
 
 def interval(values: Array, level: float = LEVEL) -> Interval:

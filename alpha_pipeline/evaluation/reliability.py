@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.evaluation import linearised, metrics
-from alpha_pipeline.evaluation.bootstrap import interval, resampled_totals
+from alpha_pipeline.evaluation.bootstrap import interval, resampled_totals, sums_by_session
 from alpha_pipeline.evaluation.outcomes import POOLED, in_own_unit
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.results import DECAY, RELIABILITY
@@ -38,7 +38,7 @@ def reliability(scored: pl.DataFrame) -> pl.DataFrame:
         for key, group in _groups(scored)
         for event, prob, came in _EVENTS
         if (event == "spike") == (key[1] != POOLED) and not group[prob].is_nan().any()
-        for row in _bins(_days(group), group[prob].to_numpy(), group[came].to_numpy().astype(np.float64))
+        for row in _bins(group["session"], group[prob].to_numpy(), group[came].to_numpy().astype(np.float64))
     ]
     return _table(RELIABILITY, rows)
 
@@ -86,13 +86,11 @@ def _groups(scored: pl.DataFrame) -> Iterator[tuple[tuple[Any, ...], pl.DataFram
     yield from ordered.group_by("model", "ticker", "horizon", maintain_order=True)
 
 
-def _bins(
-    days: NDArray[np.int64], probability: Array, event: Array
-) -> Iterator[tuple[int, float, float, float, float, int]]:
+def _bins(days: pl.Series, probability: Array, event: Array) -> Iterator[tuple[int, float, float, float, float, int]]:
     """(bin, mean forecast, frequency, its interval, count) of each bin that holds a forecast."""
     bins = metrics.calibration_bins(probability)
     members = (bins[:, None] == np.unique(bins)).astype(np.float64)  # (n, K)
-    sums = _by_session(days, np.hstack([members, members * event[:, None]]))
+    sums = sums_by_session(days, np.hstack([members, members * event[:, None]]))
     counts, happened = np.hsplit(sums.sum(axis=0), 2)
     drawn, drawn_happened = np.hsplit(resampled_totals(sums), 2)  # (R, K)
     forecast = probability @ members / counts
@@ -112,15 +110,5 @@ def _correlation(pairs: pl.DataFrame) -> tuple[float, float, float, int] | None:
         return None
     part = linearised.correlation(x, y)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ci = interval(part.statistic(resampled_totals(_by_session(_days(pairs), part.columns))))
+        ci = interval(part.statistic(resampled_totals(sums_by_session(pairs["session"], part.columns))))
     return value, ci.low, ci.high, len(x)
-
-
-def _days(rows: pl.DataFrame) -> NDArray[np.int64]:
-    return rows["session"].cast(pl.Int64).to_numpy()
-
-
-def _by_session(days: NDArray[np.int64], columns: Array) -> Array:
-    """Sums of the columns over each session, (n_sessions, K); days are ascending."""
-    starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
-    return np.asarray(np.add.reduceat(columns, starts, axis=0))

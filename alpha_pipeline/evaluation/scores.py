@@ -24,7 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from alpha_pipeline.evaluation import linearised, metrics
-from alpha_pipeline.evaluation.bootstrap import Interval, interval, resampled_totals
+from alpha_pipeline.evaluation.bootstrap import Interval, interval, resampled_totals, sums_by_session
 from alpha_pipeline.evaluation.linearised import Summable
 from alpha_pipeline.evaluation.outcomes import POOLED, beside_outcomes, in_own_unit
 from alpha_pipeline.universe import is_index
@@ -386,8 +386,8 @@ def _scored(
 def _intervals(sample: Sample, chosen: Sequence[Metric]) -> dict[str, Interval]:
     """The interval of each metric that has one; the columns of all share one product with the resamples."""
     parts = {metric.name: metric.summable(sample) for metric in chosen if metric.summable is not None}
-    starts = np.flatnonzero(np.diff(sample.session, prepend=sample.session[0] - 1))
-    sums = np.add.reduceat(np.hstack([part.columns for part in parts.values()]), starts, axis=0)  # (n_sessions, K)
+    columns = np.hstack([part.columns for part in parts.values()])
+    sums = sums_by_session(pl.Series(sample.session), columns)  # (n_sessions, K)
     edges = np.cumsum([part.columns.shape[1] for part in parts.values()])[:-1]
     totals = np.split(resampled_totals(sums), edges, axis=1)  # (R, own columns) each
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,25 +1,31 @@
-"""The daily report: one self-contained HTML page with the position, its reasons, and the record behind it.
+"""The daily report, self-contained HTML: a brief of one page, and a tear sheet with everything behind it.
 
-It opens offline, on a telephone or a wide screen, light or dark. The record stands beside naive rivals and
+They open offline, on a telephone or a wide screen, light or dark. The record stands beside naive rivals and
 every score beside what a forecaster without skill gets, so that a reader sees when there is no edge.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Final
 
+import plotly.graph_objects as go
 import polars as pl
 
 from alpha_pipeline.evaluation.bootstrap import LEVEL
 from alpha_pipeline.evaluation.outcomes import POOLED
 from alpha_pipeline.evaluation.scores import WHOLE
 from alpha_pipeline.portfolio.costs import DEFAULT_COST_BPS
-from alpha_pipeline.reports import figures
-from alpha_pipeline.reports.page import Section, page, table
+from alpha_pipeline.reports import figures, forecast_figures, record_figures, signal_figures
+from alpha_pipeline.reports.changes import changes
+from alpha_pipeline.reports.evidence import Evidence
+from alpha_pipeline.reports.health import completeness_grid, coverage_words, quarantine_words, revisions_words
+from alpha_pipeline.reports.page import Section, bullets, page, table
 from alpha_pipeline.reports.signal_card import SignalCard, regime_words
+from alpha_pipeline.universe import VIX
 
 SIMULATED_BANNER: Final = "SIMULATED market: no bar, forecast or figure on this page is of a real market"
+OWN_STRATEGY: Final = "qqq_position"
 NO_SIGNAL_YET: Final = "<p>No rows yet.</p>"
 _VOTE_CLASS = {"strong_buy": "good", "neutral": "warn", "abstain": "bad"}
 _DASH = "&ndash;"
@@ -35,44 +41,21 @@ _EVENTS_NOTE = (
 )
 
 
-def render_html(
-    card: SignalCard,
-    ledger: pl.DataFrame,
-    regimes: pl.DataFrame,
-    votes: pl.DataFrame,
-    scores: pl.DataFrame,
-    qqq_bars: pl.DataFrame,
-) -> str:
-    """The report of one session. Equal values make equal pages.
+def render_html(evidence: Evidence) -> str:
+    """The tear sheet of the newest session: everything. Equal values make equal pages."""
+    today = [*_today(evidence), _votes(evidence)]
+    return _page(evidence, [*today, *_record(evidence), *_forecasts(evidence), *_data(evidence)], whole=True)
 
-    Args:
-        card: the signal card of the session.
-        ledger: rows of ``portfolio.ledger``, every strategy.
-        regimes: rows of ``signals.vix_regime``.
-        votes: rows of ``signals.mag7_vote``.
-        scores: rows of ``evaluation.scores``; only the pooled ones of the whole window are shown.
-        qqq_bars: QQQ's rows of ``raw.bars``.
-    """
-    sections = [
-        Section("Record", _record_note(card), record_table(card)),
-        Section(
-            "Equity and drawdown",
-            "Log scale, 1 before the first session. Below: distance under the highest close so far.",
-            figures.fragment(figures.equity(ledger), "equity") if ledger.height else NO_SIGNAL_YET,
-        ),
-        Section("How good the forecasts are", _SCORES_NOTE, scores_table(scores)),
-        Section("Whether large moves are called", _EVENTS_NOTE, events_table(scores)),
-        Section(
-            "VIX regime under QQQ",
-            "Adjusted close, log scale; the strip is the regime of each session, marks above it are exits.",
-            figures.fragment(figures.regimes(regimes, qqq_bars), "regime") if regimes.height else NO_SIGNAL_YET,
-        ),
-        Section(
-            f"Mag-7 votes, last {figures.VOTE_SESSIONS} sessions",
-            "Above the dotted line is a strong buy; a cross is an abstention: fewer than 5 ballots.",
-            figures.fragment(figures.votes(votes), "votes") if votes.height else NO_SIGNAL_YET,
-        ),
-    ]
+
+def render_brief(evidence: Evidence) -> str:
+    """The daily brief: today's position, why, what changed, and how it has done. Equal values make equal pages."""
+    today = _today(evidence)
+    record = Section("Record", _record_note(evidence.card), record_table(evidence.card))
+    return _page(evidence, [*today, record, _equity(evidence)], whole=False)
+
+
+def _page(evidence: Evidence, sections: list[Section], *, whole: bool) -> str:
+    card = evidence.card
     mark = "SIMULATED · " if card.is_simulated else ""
     return page(
         title=f"{mark}QQQ {card.target_weight:.0%} at the open of {card.next_session}",
@@ -83,7 +66,118 @@ def render_html(
             "What was earned in the past, simulated or real, promises nothing."
         ),
         banner=SIMULATED_BANNER if card.is_simulated else "",
+        has_contents=whole,
     )
+
+
+def _today(evidence: Evidence) -> list[Section]:
+    return [
+        Section(
+            "What changed",
+            "Against the session before.",
+            bullets(changes(evidence) or ["Nothing: every signal says what it said at the last close."]),
+        ),
+        Section(
+            "Who voted what",
+            f"Green where a stock's forecast is bull, last {figures.VOTE_SESSIONS} sessions; a gap is no ballot.",
+            _figure(evidence.ballots, signal_figures.ballots, "ballots"),
+        ),
+        Section(
+            "VIX regime under QQQ",
+            "Adjusted close, log scale; the strip is the regime of each session, marks above it are exits.",
+            _figure(evidence.regimes, lambda rows: figures.regimes(rows, evidence.qqq_bars), "regime"),
+        ),
+        Section(
+            "Sector ranks",
+            f"At the last close of each of {signal_figures.RANKED_WEEKS} weeks, green the best; a dot marks the pick.",
+            _figure(evidence.rotation, lambda rows: signal_figures.sector_ranks(evidence.ranks, rows), "ranks"),
+        ),
+    ]
+
+
+def _votes(evidence: Evidence) -> Section:
+    return Section(
+        f"Mag-7 votes, last {figures.VOTE_SESSIONS} sessions",
+        "Above the dotted line is a strong buy; a cross is an abstention: fewer than 5 ballots.",
+        _figure(evidence.votes, figures.votes, "votes"),
+    )
+
+
+def _record(evidence: Evidence) -> list[Section]:
+    own = evidence.ledger.filter(strategy=OWN_STRATEGY)
+    return [
+        Section("Record", _record_note(evidence.card), record_table(evidence.card)),
+        _equity(evidence),
+        Section(
+            "Month by month",
+            "The QQQ position after costs, %. Colours end at 10 % either way.",
+            _figure(own, record_figures.months, "months"),
+        ),
+        Section(
+            "Sharpe ratio of the last year",
+            "Of the last 252 sessions at each. A year is short: one standard error of it is about 1.",
+            _figure(evidence.ledger, record_figures.rolling_sharpe, "rolling_sharpe"),
+        ),
+    ]
+
+
+def _equity(evidence: Evidence) -> Section:
+    return Section(
+        "Equity and drawdown",
+        "Log scale, 1 before the first session. Below: distance under the highest close so far.",
+        _figure(evidence.ledger, figures.equity, "equity"),
+    )
+
+
+def _forecasts(evidence: Evidence) -> list[Section]:
+    up, bull = (forecast_figures.shown_pool(evidence.reliability, event, horizon=1) for event in ("up", "bull"))
+    spikes = evidence.reliability.filter(event="spike", horizon=1, ticker=VIX)
+    return [
+        Section("How good the forecasts are", _SCORES_NOTE, scores_table(evidence.scores)),
+        Section("Whether large moves are called", _EVENTS_NOTE, events_table(evidence.scores)),
+        Section(
+            "Whether P(up) means what it says",
+            "How often a rise came over the probability forecast, tenths of the forecasts of one session; on the "
+            f"dotted line it means what it says. Bars: {LEVEL:.0%} of the resamples.",
+            _figure(up, forecast_figures.reliability, "reliability_up"),
+        ),
+        Section(
+            "Whether P(bull move) and P(spike) mean what they say",
+            "The same for bull moves, and below for spikes of ^VIX.",
+            _figure(bull, forecast_figures.reliability, "reliability_bull")
+            + _figure(spikes, forecast_figures.reliability, "reliability_spike"),
+        ),
+        Section(
+            "How long a forecast is of use",
+            "Information coefficient of one-session forecasts with the returns of later sessions, pooled.",
+            _figure(evidence.decay, forecast_figures.decay, "decay"),
+        ),
+        Section(
+            "Fold by fold",
+            "Information coefficient of each walk-forward fold, pooled; below, how far the seeds were apart, in units "
+            "of the forecast's volatility. With one seed that is 0 and says nothing.",
+            _figure(evidence.folds, forecast_figures.folds, "folds"),
+        ),
+    ]
+
+
+def _data(evidence: Evidence) -> list[Section]:
+    return [
+        Section(
+            "Which sessions are held",
+            "A ticker per row, a quarter per column: green is whole, yellow lacks a session, red lacks many.",
+            coverage_words(evidence.coverage) + _figure(evidence.held, completeness_grid, "completeness"),
+        ),
+        Section(
+            "What was revised and refused",
+            "Held values that the source replaced later, and rows that could not be trusted.",
+            revisions_words(evidence.revisions) + quarantine_words(evidence.quarantine),
+        ),
+    ]
+
+
+def _figure(rows: pl.DataFrame, drawn: Callable[[pl.DataFrame], go.Figure], name: str) -> str:
+    return figures.fragment(drawn(rows), name) if rows.height else NO_SIGNAL_YET
 
 
 def record_table(card: SignalCard) -> str:

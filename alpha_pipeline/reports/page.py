@@ -4,6 +4,7 @@ The styles follow the reader's light or dark preference. Figures are drawn on no
 grid colours from the same variables, so that they follow it too.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -63,6 +64,18 @@ th.words, td.words { text-align: left; white-space: normal; min-width: 15em; }
 .interval { display: block; color: var(--quiet); font-size: .86em; }
 .figure { margin: 0 -6px; }
 footer { margin-top: 40px; padding-top: 12px; border-top: 1px solid var(--line); }
+nav { margin: 18px 0 0; font-size: .88rem; display: flex; flex-wrap: wrap; gap: 2px 14px; }
+nav a { color: var(--quiet); }
+ul.plain { margin: 4px 0 0; padding-left: 1.2em; }
+@media print {
+  :root { color-scheme: light; }
+  body { font-size: 11px; }
+  .banner { position: static; }
+  nav { display: none; }
+  main { max-width: none; padding: 0; }
+  .card, .figure, tr, li { break-inside: avoid; }
+  h2, h2 + .note { break-after: avoid; }
+}
 .js-plotly-plot .main-svg text { fill: var(--ink) !important; }
 .js-plotly-plot .main-svg .hoverlayer text { fill: #f2f4f7 !important; }
 .js-plotly-plot .main-svg .gridlayer path { stroke: var(--line) !important; }
@@ -84,8 +97,15 @@ class Section:
     note: str
     body: str
 
+    @property
+    def anchor(self) -> str:
+        """Where a link to it leads."""
+        return "-".join(re.findall(r"[a-z0-9]+", self.title.lower()))
 
-def page(title: str, lead: str, sections: Sequence[Section], footer: str, banner: str = "") -> str:
+
+def page(
+    title: str, lead: str, sections: Sequence[Section], footer: str, banner: str = "", *, has_contents: bool = False
+) -> str:
     """A whole document.
 
     Args:
@@ -94,6 +114,7 @@ def page(title: str, lead: str, sections: Sequence[Section], footer: str, banner
         sections: what follows.
         footer: plain text.
         banner: plain text that stays on top and marks every section by its first word; none when empty.
+        has_contents: whether links to the sections follow the lead.
     """
     tag = f'<span class="tag">{escape(banner.split(maxsplit=1)[0])}</span>' if banner else ""
     parts = [
@@ -104,13 +125,27 @@ def page(title: str, lead: str, sections: Sequence[Section], footer: str, banner
         f"<script>{get_plotlyjs()}</script></head><body>",
         f'<div class="banner" role="note">{escape(banner)}</div>' if banner else "",
         f"<main>{lead}",
-        *(
-            f'<section><h2>{tag}{escape(s.title)}</h2><p class="note">{escape(s.note)}</p>{s.body}</section>'
-            for s in sections
-        ),
+        _contents(sections) if has_contents else "",
+        *(_section(section, tag) for section in sections),
         f'<footer class="note">{escape(footer)}</footer></main></body></html>\n',
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _section(section: Section, tag: str) -> str:
+    heading = f"<h2>{tag}{escape(section.title)}</h2>"
+    note = f'<p class="note">{escape(section.note)}</p>'
+    return f'<section id="{section.anchor}">{heading}{note}{section.body}</section>'
+
+
+def _contents(sections: Sequence[Section]) -> str:
+    links = (f'<a href="#{section.anchor}">{escape(section.title)}</a>' for section in sections)
+    return f"<nav>{''.join(links)}</nav>"
+
+
+def bullets(sentences: Sequence[str]) -> str:
+    """Plain sentences as an HTML list."""
+    return f'<ul class="plain">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>'
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: str = "") -> str:

@@ -1,19 +1,22 @@
-"""Writes the daily report beside the tables it shows."""
+"""Writes the brief and the tear sheet beside the tables they show."""
 
 import datetime as dt
 
-from alpha_pipeline.reports.daily_report import render_html
+import polars as pl
+
+from alpha_pipeline.reports.daily_report import render_brief, render_html
+from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.warehouse.store import Warehouse
-from alpha_pipeline.warehouse.tables import signals
-from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
+from alpha_pipeline.warehouse.tables import raw, results, signals
 
 LATEST = "reports/latest.html"
+LATEST_BRIEF = "reports/latest_brief.html"
 
 
-def daily_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> tuple[dt.date, str]:
-    """The session of the newest position and its report.
+def gather(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> Evidence:
+    """What the newest session's report shows.
 
     Args:
         warehouse: with signals; what is missing beside them is said on the page.
@@ -22,26 +25,54 @@ def daily_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> tuple[
     Raises:
         NotEnoughDataError: the warehouse holds no position yet.
     """
-    card = signal_card(warehouse, problems)
-    html = render_html(
-        card,
-        ledger=warehouse.read(LEDGER),
-        regimes=warehouse.read(signals.VIX_REGIME),
+    held = warehouse.read(raw.BARS, columns=["ticker", "session", "is_final"])
+    return Evidence(
+        signal_card(warehouse, problems),
+        positions=warehouse.read(signals.QQQ_POSITION),
         votes=warehouse.read(signals.MAG7_VOTE),
-        scores=warehouse.read(SCORES),
+        ballots=warehouse.read(signals.MAG7_BALLOTS),
+        ranks=warehouse.read(signals.SECTOR_RANKS),
+        rotation=warehouse.read(signals.SECTOR_ROTATION),
+        regimes=warehouse.read(signals.VIX_REGIME),
         qqq_bars=final_bars(warehouse, ["QQQ"]),
+        ledger=warehouse.read(results.LEDGER),
+        scores=warehouse.read(results.SCORES),
+        reliability=warehouse.read(results.RELIABILITY),
+        decay=warehouse.read(results.DECAY),
+        folds=warehouse.read(results.FOLDS),
+        held=held.filter(pl.col("is_final")).select("ticker", "session"),
+        coverage=warehouse.read(raw.COVERAGE),
+        revisions=warehouse.read(raw.REVISIONS),
+        quarantine=warehouse.read(raw.QUARANTINE),
     )
-    return card.session, html
 
 
-def write_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> str:
-    """Write ``reports/daily_SESSION.html`` and the same as ``reports/latest.html``; returns the path of the first.
+def daily_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> tuple[dt.date, str]:
+    """The session of the newest position and its tear sheet.
 
     Raises:
         NotEnoughDataError: the warehouse holds no position yet.
     """
-    session, html = daily_report(warehouse, problems)
+    evidence = gather(warehouse, problems)
+    return evidence.card.session, render_html(evidence)
+
+
+def write_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> str:
+    """Write the tear sheet and the brief, by session and as the latest; returns the path of the tear sheet.
+
+    They are ``reports/daily_SESSION.html``, ``reports/brief_SESSION.html`` and the same as ``LATEST`` and
+    ``LATEST_BRIEF``.
+
+    Raises:
+        NotEnoughDataError: the warehouse holds no position yet.
+    """
+    evidence = gather(warehouse, problems)
+    session = evidence.card.session
     key = f"reports/daily_{session}.html"
-    for name in (key, LATEST):
-        warehouse.objects.put(name, html.encode())
+    for names, html in (
+        ((key, LATEST), render_html(evidence)),
+        ((f"reports/brief_{session}.html", LATEST_BRIEF), render_brief(evidence)),
+    ):
+        for name in names:
+            warehouse.objects.put(name, html.encode())
     return str(warehouse.objects.path(key))

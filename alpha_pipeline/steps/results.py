@@ -8,6 +8,7 @@ import polars as pl
 
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.evaluation import metrics
+from alpha_pipeline.evaluation.folds import folds
 from alpha_pipeline.evaluation.outcomes import POOLED, beside_outcomes
 from alpha_pipeline.evaluation.reliability import decay, reliability
 from alpha_pipeline.evaluation.scores import WHOLE, regime_windows, scores, standard_windows
@@ -20,7 +21,7 @@ from alpha_pipeline.warehouse.store import Warehouse, frame_hash
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
-from alpha_pipeline.warehouse.tables.results import DECAY, LEDGER, RELIABILITY, SCORES
+from alpha_pipeline.warehouse.tables.results import DECAY, FOLDS, LEDGER, RELIABILITY, SCORES
 
 COST_BPS = 5.0
 SCORES_VERSION = "3"
@@ -100,6 +101,12 @@ def write_decay(warehouse: Warehouse) -> int:
     """Fill `evaluation.decay`; returns its rows."""
     _fill(warehouse, DECAY, lambda rows, targets: decay(beside_outcomes(rows, targets)))
     return warehouse.read(DECAY).height
+
+
+def write_folds(warehouse: Warehouse) -> int:
+    """Fill `evaluation.folds`; returns its rows."""
+    _fill(warehouse, FOLDS, folds)
+    return warehouse.read(FOLDS).height
 
 
 def _fill(

@@ -15,10 +15,13 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError, UsageError
 from alpha_pipeline.evaluation import metrics
 from alpha_pipeline.reports import figures
-from alpha_pipeline.reports.daily_report import events_table, render_html, scores_table, verdict
+from alpha_pipeline.reports.daily_report import events_table, render_brief, render_html, scores_table, verdict
+from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.frames import write_text
+from alpha_pipeline.reports.record_figures import monthly_returns
 from alpha_pipeline.reports.signal_card import SignalCard
 from alpha_pipeline.steps.report import write_report
+from alpha_pipeline.universe import MAG7, SECTORS
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw, results, signals
@@ -93,8 +96,79 @@ CARD = SignalCard(
 )
 
 
+BALLOTS = signals.MAG7_BALLOTS.conform(
+    pl.DataFrame(
+        [(day, ticker, (i + j) % 3 == 0) for i, day in enumerate(DAYS) for j, ticker in enumerate(MAG7)],
+        schema=["session", "ticker", "is_bull"],
+        orient="row",
+    ).with_columns(prob_up=pl.lit(0.5), expected_return=pl.lit(0.0), prob_bull=pl.lit(0.3), bull_threshold=pl.lit(0.35))
+)
+RANKS = signals.SECTOR_RANKS.conform(
+    pl.DataFrame(
+        [(day, ticker, 1 + (i + j) % 7) for i, day in enumerate(DAYS) for j, ticker in enumerate(SECTORS)],
+        schema=["session", "ticker", "rank"],
+        orient="row",
+    ).with_columns(expected_return=pl.lit(0.001), prob_up=pl.lit(0.5))
+)
+ROTATION = signals.SECTOR_ROTATION.conform(
+    pl.DataFrame(
+        {
+            "session": DAYS,
+            "pick": ["XLK" if i % 50 else None for i in range(N)],
+            "is_rebalance": [calendar.is_last_of_week(day) for day in DAYS],
+        }
+    ).with_columns(qqq_allowed=pl.lit(value=True), missing=pl.lit(""))
+)
+POSITIONS = signals.QQQ_POSITION.conform(
+    pl.DataFrame({"session": DAYS}).with_columns(
+        target_weight=pl.lit(0.83), reason=pl.lit(CARD.reason), inputs=pl.lit("")
+    )
+)
+RELIABILITY = results.RELIABILITY.conform(
+    pl.DataFrame(
+        [
+            (model, ticker, 1, event, place + 1, p, p + 0.01, p - 0.02, p + 0.04, 100)
+            for model, ticker, event in (("v12", "*", "up"), ("v13", "*", "bull"), ("bear", "^VIX", "spike"))
+            for place, p in enumerate((0.2, 0.4, 0.6))
+        ],
+        schema=results.RELIABILITY.columns,
+        orient="row",
+    )
+)
+DECAY = results.DECAY.conform(
+    pl.DataFrame(
+        [("v12", lag, 0.02 / (1 + lag), -0.01, 0.03, 90) for lag in range(5)],
+        schema=results.DECAY.columns,
+        orient="row",
+    )
+)
+FOLDS = results.FOLDS.conform(
+    pl.DataFrame(
+        [("v12", DAYS[0], DAYS[60], DAYS[0], 0.02, -0.01, 0.05, 3, 0.04, 900)],
+        schema=results.FOLDS.columns,
+        orient="row",
+    )
+)
+EVIDENCE = Evidence(
+    CARD,
+    positions=POSITIONS,
+    votes=VOTES,
+    ballots=BALLOTS,
+    ranks=RANKS,
+    rotation=ROTATION,
+    regimes=REGIMES,
+    qqq_bars=BARS,
+    ledger=LEDGER,
+    scores=SCORES,
+    reliability=RELIABILITY,
+    decay=DECAY,
+    folds=FOLDS,
+    held=pl.DataFrame({"ticker": ["QQQ"] * N, "session": DAYS}),
+)
+
+
 def _html(card: SignalCard = CARD) -> str:
-    return render_html(card, LEDGER, REGIMES, VOTES, SCORES, BARS)
+    return render_html(replace(EVIDENCE, card=card))
 
 
 def _own(html: str) -> str:
@@ -153,7 +227,8 @@ def test_the_card_is_shown() -> None:
 
 
 def test_the_record_is_shown_with_the_product_before_its_rivals() -> None:
-    cells = re.findall(r"<td>(.*?)</td>", _own(_html()))[:8]
+    record = _own(_html()).partition('<section id="record">')[2]
+    cells = re.findall(r"<td>(.*?)</td>", record)[:8]
     assert cells == ["qqq position", "1.23", "15.4%", "-8.7%", "buy and hold", "&ndash;", "19.4%", "-35.1%"]
 
 
@@ -244,7 +319,7 @@ def test_votes_are_the_last_sixty() -> None:
 def test_simulated_is_said_only_of_a_simulated_market() -> None:
     assert "SIMULATED" not in _own(_html())
     simulated = _own(_html(replace(CARD, is_simulated=True, market="simulated(seed=7, planted_ic=0.0)")))
-    assert simulated.count('<span class="tag">SIMULATED</span>') == simulated.count("<section>") == 6
+    assert simulated.count('<span class="tag">SIMULATED</span>') == simulated.count("<section ") > 10
     assert '<div class="banner" role="note">SIMULATED market' in simulated
     assert "<title>SIMULATED · QQQ" in simulated
 
@@ -256,15 +331,75 @@ def test_words_from_outside_are_escaped() -> None:
 
 
 def test_what_is_not_there_yet_is_said() -> None:
-    html = render_html(
-        replace(CARD, record={}, ballots={}, ranks=(), regime={}),
-        LEDGER.clear(),
-        REGIMES.clear(),
-        VOTES.clear(),
-        SCORES.clear(),
-        BARS.clear(),
-    )
-    assert _own(html).count("No rows yet.") == 6
+    html = _own(render_html(Evidence(replace(CARD, record={}, ballots={}, ranks=(), regime={}))))
+    drawn = {"ballots", "votes", "regime", "ranks", "equity", "months", "rolling_sharpe", "decay", "folds"}
+    assert not [name for name in drawn if f'Plotly.newPlot("{name}"' in html.replace(" ", "")]
+    assert html.count("No rows yet.") == 16
+    assert "This is the first session of the record." in html
+
+
+def test_the_brief_is_today_and_its_record_and_no_more() -> None:
+    brief = _own(render_brief(EVIDENCE))
+    titles = re.findall(r"<h2>(.*?)</h2>", brief)
+    assert titles == [
+        "What changed",
+        "Who voted what",
+        "VIX regime under QQQ",
+        "Sector ranks",
+        "Record",
+        "Equity and drawdown",
+    ]
+    assert "Hold 83% QQQ" in brief
+
+
+def test_every_link_of_the_contents_leads_to_a_section() -> None:
+    html = _own(_html())
+    links = re.findall(r'<a href="#(.*?)">', html)
+    assert links == re.findall(r'<section id="(.*?)">', html)
+    assert len(set(links)) == len(links) > 10
+
+
+def test_months_compound_to_the_year_and_the_year_to_the_equity() -> None:
+    own = LEDGER.filter(strategy="qqq_position")
+    returns = monthly_returns(own)
+    assert returns["month"].to_list() == [1, 2, 3, 4, 5, 6]
+    assert (1 + returns["monthly_return"]).product() == pytest.approx(own["equity"][-1])
+    (heat,) = _traces(_html(), "months")
+    assert heat["text"][0][12] == f"{100 * (own['equity'][-1] - 1):+.1f}"  # type: ignore[index]
+
+
+def test_the_matrix_holds_every_ballot_of_the_last_sixty_sessions() -> None:
+    (heat,) = _traces(_html(), "ballots")
+    days = DAYS[-figures.VOTE_SESSIONS :]
+    assert heat["x"] == [day.isoformat() for day in days]
+    said = {
+        (ticker, day): int(bull) for ticker, day, bull in BALLOTS.select("ticker", "session", "is_bull").iter_rows()
+    }
+    assert [list(row) for row in heat["z"]] == [[said[ticker, day] for day in days] for ticker in MAG7]  # type: ignore[attr-defined]
+
+
+def test_a_stock_without_a_ballot_leaves_a_gap() -> None:
+    silent = BALLOTS.filter(~((pl.col("ticker") == "TSLA") & (pl.col("session") == DAYS[-1])))
+    html = render_html(replace(EVIDENCE, ballots=silent))
+    (heat,) = _traces(html, "ballots")
+    assert heat["z"][list(MAG7).index("TSLA")][-1] is None  # type: ignore[index]
+
+
+def test_the_pick_of_each_week_has_a_dot_on_its_row() -> None:
+    heat, dots = _traces(_html(), "ranks")
+    weeks = ROTATION.filter("is_rebalance").tail(len(heat["x"]))  # type: ignore[arg-type]
+    assert heat["x"] == [day.isoformat() for day in weeks["session"].to_list()]
+    assert dots["y"] == weeks.drop_nulls("pick")["pick"].to_list()
+
+
+def test_figures_of_forecasts_show_their_tables() -> None:
+    html = _html()
+    lines = {str(trace["name"]): trace for trace in _traces(html, "reliability_up") if trace.get("name")}
+    own = RELIABILITY.filter(event="up")
+    assert _values(lines["v12"]["x"]) == own["forecast"].to_list()
+    assert _values(lines["v12"]["y"]) == own["frequency"].to_list()
+    assert _values(_traces(html, "decay")[0]["y"]) == DECAY["ic"].to_list()
+    assert [_values(trace["y"]) for trace in _traces(html, "folds")] == [[0.02], [0.04]]
 
 
 def test_an_unwritable_file_is_named(tmp_path: Path) -> None:
@@ -296,3 +431,6 @@ def test_the_report_lies_beside_the_tables(tmp_path: Path) -> None:
     assert path.read_bytes() == (tmp_path / "reports" / "latest.html").read_bytes()
     assert "Hold 83% QQQ" in path.read_text()
     assert "TSLA: no answer" in path.read_text()
+    brief = tmp_path / "reports" / "brief_2024-06-28.html"
+    assert brief.read_bytes() == (tmp_path / "reports" / "latest_brief.html").read_bytes()
+    assert len(_own(brief.read_text())) < len(_own(path.read_text()))

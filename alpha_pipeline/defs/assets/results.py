@@ -8,7 +8,7 @@ from alpha_pipeline.steps import results as steps
 from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tables.results import DECAY, LEDGER, RELIABILITY, SCORES
+from alpha_pipeline.warehouse.tables.results import DECAY, FOLDS, LEDGER, RELIABILITY, SCORES
 
 CODE_VERSION = "2"
 
@@ -78,4 +78,19 @@ def decay(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"dagster/row_count": steps.write_decay(alpha.warehouse())})
 
 
-ASSETS = [ledger, scores, reliability, decay]
+@dg.asset(
+    key=FOLDS.asset_key,
+    description=FOLDS.description,
+    deps=[DAILY.asset_key, FORWARD.asset_key],
+    kinds={"polars", "parquet"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    group_name="evaluation",
+    metadata={"dagster/column_schema": column_schema(FOLDS)},
+)
+def folds(alpha: AlphaResource) -> dg.MaterializeResult[None]:
+    """Score every walk-forward fold, beside the spread between its seeds."""
+    return dg.MaterializeResult(metadata={"dagster/row_count": steps.write_folds(alpha.warehouse())})
+
+
+ASSETS = [ledger, scores, reliability, decay, folds]

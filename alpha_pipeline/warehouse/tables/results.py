@@ -75,9 +75,29 @@ class Decay(pa.DataFrameModel):
         unique = ["model", "lag"]
 
 
+class Folds(pa.DataFrameModel):
+    """One row per (model, first_session): the one-session forecasts of a walk-forward fold, stocks and funds pooled."""
+
+    model: str
+    first_session: pl.Date
+    last_session: pl.Date
+    trained_through: pl.Date = pa.Field(description="Last session whose label was used")
+    ic: float = pa.Field(ge=-1, le=1)
+    ci_low: float = pa.Field(nullable=True)
+    ci_high: float = pa.Field(nullable=True)
+    seeds: int = pa.Field(ge=1)
+    spread: float = pa.Field(ge=0, description="Between seeds, in units of the forecast's volatility")
+    n: int = pa.Field(ge=1)
+
+    class Config:
+        strict = True
+        unique = ["model", "first_session"]
+
+
 LEDGER = table("portfolio.ledger", Ledger, key=("strategy", "session"), unit="strategy")
 SCORES = table("evaluation.scores", Scores, key=("model", "ticker", "horizon", "window", "metric"), unit="model")
 RELIABILITY = table(
     "evaluation.reliability", Reliability, key=("model", "ticker", "horizon", "event", "bin"), unit="model"
 )
 DECAY = table("evaluation.decay", Decay, key=("model", "lag"), unit="model")
+FOLDS = table("evaluation.folds", Folds, key=("model", "first_session"), unit="model")

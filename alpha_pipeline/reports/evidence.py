@@ -1,0 +1,51 @@
+"""Everything that the brief and the tear sheet show, gathered once."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from alpha_pipeline.reports.signal_card import SignalCard
+from alpha_pipeline.warehouse.tables import raw, results, signals
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One session's card and the tables behind it; a table without rows is said to be empty where it would stand.
+
+    Attributes:
+        card: the signal card of the newest session.
+        positions: rows of ``signals.qqq_position``.
+        votes: rows of ``signals.mag7_vote``.
+        ballots: rows of ``signals.mag7_ballots``.
+        ranks: rows of ``signals.sector_ranks``.
+        rotation: rows of ``signals.sector_rotation``.
+        regimes: rows of ``signals.vix_regime``.
+        qqq_bars: QQQ's rows of ``raw.bars``.
+        ledger: rows of ``portfolio.ledger``.
+        scores: rows of ``evaluation.scores``.
+        reliability: rows of ``evaluation.reliability``.
+        decay: rows of ``evaluation.decay``.
+        folds: rows of ``evaluation.folds``.
+        held: columns ticker and session of every final bar.
+        coverage: rows of ``raw.coverage``.
+        revisions: rows of ``raw.revisions``.
+        quarantine: rows of ``raw.quarantine``.
+    """
+
+    card: SignalCard
+    positions: pl.DataFrame = field(default_factory=signals.QQQ_POSITION.empty)
+    votes: pl.DataFrame = field(default_factory=signals.MAG7_VOTE.empty)
+    ballots: pl.DataFrame = field(default_factory=signals.MAG7_BALLOTS.empty)
+    ranks: pl.DataFrame = field(default_factory=signals.SECTOR_RANKS.empty)
+    rotation: pl.DataFrame = field(default_factory=signals.SECTOR_ROTATION.empty)
+    regimes: pl.DataFrame = field(default_factory=signals.VIX_REGIME.empty)
+    qqq_bars: pl.DataFrame = field(default_factory=raw.BARS.empty)
+    ledger: pl.DataFrame = field(default_factory=results.LEDGER.empty)
+    scores: pl.DataFrame = field(default_factory=results.SCORES.empty)
+    reliability: pl.DataFrame = field(default_factory=results.RELIABILITY.empty)
+    decay: pl.DataFrame = field(default_factory=results.DECAY.empty)
+    folds: pl.DataFrame = field(default_factory=results.FOLDS.empty)
+    held: pl.DataFrame = field(default_factory=lambda: raw.BARS.empty().select("ticker", "session"))
+    coverage: pl.DataFrame = field(default_factory=raw.COVERAGE.empty)
+    revisions: pl.DataFrame = field(default_factory=raw.REVISIONS.empty)
+    quarantine: pl.DataFrame = field(default_factory=raw.QUARANTINE.empty)

@@ -1,0 +1,98 @@
+import datetime as dt
+
+import polars as pl
+import pytest
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.reports.health import (
+    NEWEST,
+    completeness,
+    completeness_grid,
+    coverage_words,
+    quarantine_words,
+    revisions_words,
+)
+from alpha_pipeline.warehouse.tables import raw
+
+DAYS = calendar.between(dt.date(2024, 1, 2), dt.date(2024, 6, 28))
+GONE = DAYS[3]
+
+
+def held() -> pl.DataFrame:
+    """QQQ whole; SPY without one session of the first quarter; NEW listed in the second."""
+    rows = [("QQQ", day) for day in DAYS] + [("SPY", day) for day in DAYS if day != GONE]
+    rows += [("NEW", day) for day in DAYS if day >= dt.date(2024, 5, 1)]
+    return pl.DataFrame(rows, schema=["ticker", "session"], orient="row")
+
+
+def test_a_missing_session_shows_in_its_quarter_and_a_late_listing_does_not() -> None:
+    shares = {(t, q.month): share for t, q, share in completeness(held()).iter_rows()}
+    first_quarter = len([day for day in DAYS if day.month <= 3])
+    assert shares["QQQ", 1] == shares["QQQ", 4] == shares["SPY", 4] == shares["NEW", 4] == 1
+    assert shares["SPY", 1] == pytest.approx(1 - 1 / first_quarter)
+    assert ("NEW", 1) not in shares
+
+
+def test_the_grid_has_a_row_per_ticker_and_a_gap_before_its_first_bar() -> None:
+    (heat,) = completeness_grid(held()).data
+    assert list(heat.y) == ["NEW", "QQQ", "SPY"]
+    assert heat.z[0][0] is None
+    assert heat.z[2][0] < 1
+
+
+def test_tickers_that_are_not_whole_are_named() -> None:
+    rows = raw.COVERAGE.conform(
+        pl.DataFrame(
+            {
+                "ticker": ["QQQ", "SPY"],
+                "first_session": DAYS[:1] * 2,
+                "last_session": DAYS[-1:] * 2,
+                "n_sessions": [len(DAYS), len(DAYS) - 1],
+                "n_missing": [0, 1],
+                "status": ["complete", "gaps"],
+                "detail": ["", "missing <2024-01-05>"],
+            }
+        )
+    )
+    html = coverage_words(rows)
+    assert "1 of 2 tickers hold every session" in html
+    assert "<td>SPY</td>" in html
+    assert "&lt;2024-01-05&gt;" in html
+    assert "<td>QQQ</td>" not in html
+
+
+def test_revisions_are_counted_by_cause_and_the_newest_are_shown() -> None:
+    assert "No held value was ever replaced" in revisions_words(raw.REVISIONS.empty())
+    at = dt.datetime(2024, 7, 1, tzinfo=dt.UTC)
+    n = NEWEST + 5
+    rows = raw.REVISIONS.conform(
+        pl.DataFrame(
+            {"session": DAYS[:n], "superseded_at": [at + dt.timedelta(hours=i) for i in range(n)]}
+        ).with_columns(
+            *(pl.lit(7.0).alias(name) for name in ("open", "high", "low", "close", "adj_close")),
+            ticker=pl.lit("QQQ"),
+            volume=pl.lit(1),
+            source=pl.lit("yahoo"),
+            fetched_at=pl.lit(at),
+            cause=pl.lit("correction"),
+        )
+    )
+    html = revisions_words(rows)
+    assert f"correction {n}" in html
+    assert html.count("<tr>") == 1 + NEWEST
+    assert str(DAYS[n - 1]) in html
+    assert str(DAYS[0]) not in html
+
+
+def test_refused_rows_are_shown_with_their_reason() -> None:
+    assert "No row was refused" in quarantine_words(raw.QUARANTINE.empty())
+    rows = raw.QUARANTINE.conform(
+        pl.DataFrame({"ticker": ["QQQ"], "session": [None], "reason": ["high below <low>"]}).with_columns(
+            *(pl.lit(None, pl.Float64).alias(name) for name in ("open", "high", "low", "close", "adj_close", "volume")),
+            source=pl.lit("files"),
+            fetched_at=pl.lit(dt.datetime(2024, 7, 1, tzinfo=dt.UTC)),
+        )
+    )
+    html = quarantine_words(rows)
+    assert "no date" in html
+    assert "high below &lt;low&gt;" in html
