@@ -35,6 +35,7 @@ OWNERS = {
     "yfinance": {"sources"},
     "exchange_calendars": {"sessions"},
     "plotly": {"reports"},
+    "matplotlib": {"reports"},
     "typer": {"cli"},
     "apprise": {"alerts"},
 }

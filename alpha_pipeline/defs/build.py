@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from alpha_pipeline.defs import alerts, jobs, newcomers, schedules
-from alpha_pipeline.defs.assets import features, forecasts, raw, results, signals
+from alpha_pipeline.defs.assets import features, forecasts, raw, reports, results, signals
 from alpha_pipeline.defs.checks import CHECKS
 from alpha_pipeline.defs.resources import AlphaResource
 
@@ -17,7 +17,14 @@ def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
         overrides: settings by variable name (``ALPHA_…``) that beat the environment.
     """
     return dg.Definitions(
-        assets=[raw.raw_tables, *features.ASSETS, *forecasts.assets(), *signals.ASSETS, *results.ASSETS],
+        assets=[
+            raw.raw_tables,
+            *features.ASSETS,
+            *forecasts.assets(),
+            *signals.ASSETS,
+            *results.ASSETS,
+            *reports.ASSETS,
+        ],
         asset_checks=CHECKS,
         jobs=jobs.ALL,
         schedules=schedules.SCHEDULES,

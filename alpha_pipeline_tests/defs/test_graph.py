@@ -8,7 +8,10 @@ from alpha_pipeline.definitions import definitions
 from alpha_pipeline.defs.build import build_defs
 
 EDGES = """
-evaluation/scores <- forecasts/daily, targets/forward
+evaluation/decay <- forecasts/daily, targets/forward
+evaluation/folds <- forecasts/daily, targets/forward
+evaluation/reliability <- forecasts/daily, targets/forward
+evaluation/scores <- forecasts/daily, signals/vix_regime, targets/forward
 features/market_context <- raw/bars
 features/price_action <- raw/bars
 features/sector_context <- raw/bars
@@ -36,6 +39,7 @@ raw/coverage <- nothing
 raw/quarantine <- nothing
 raw/revisions <- nothing
 raw/second_opinion <- nothing
+reports/tear_sheet <- {evaluation}, portfolio/ledger, signals/qqq_position
 signals/mag7_ballots <- forecasts/daily
 signals/mag7_vote <- signals/mag7_ballots
 signals/qqq_position <- signals/mag7_vote, signals/sector_rotation, signals/vix_regime
@@ -62,15 +66,20 @@ def test_the_assets_and_what_each_is_made_from(repository: dg.RepositoryDefiniti
     for key in sorted(graph.materializable_asset_keys):
         parents = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
         lines.append(f"{key.to_user_string()} <- {', '.join(parents) or 'nothing'}")
-    models = ", ".join(line.split()[0] for line in EDGES.splitlines() if line.startswith("models/"))
-    assert lines == EDGES.replace("{models}", models).strip().splitlines()
+    expected = EDGES
+    for group in ("models", "evaluation"):
+        own = ", ".join(line.split()[0] for line in EDGES.splitlines() if line.startswith(f"{group}/"))
+        expected = expected.replace(f"{{{group}}}", own)
+    assert lines == expected.strip().splitlines()
 
 
-def test_every_table_is_an_asset_and_every_other_asset_is_a_model(repository: dg.RepositoryDefinition) -> None:
+def test_every_table_is_an_asset_and_every_other_asset_is_a_model_or_a_report(
+    repository: dg.RepositoryDefinition,
+) -> None:
     keys = repository.asset_graph.materializable_asset_keys
     tables = {dg.AssetKey(table.asset_key) for table in TABLES}
     assert tables <= keys
-    assert {key.path[0] for key in keys - tables} == {"models"}
+    assert {key.path[0] for key in keys - tables} == {"models", "reports"}
 
 
 def test_every_asset_says_what_a_reader_of_the_graph_asks(repository: dg.RepositoryDefinition) -> None:

@@ -1,0 +1,50 @@
+"""The reports as an asset: where they lie, and the pictures that a person wants at a glance."""
+
+import base64
+from typing import Final
+
+import dagster as dg
+
+from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.reports import pictures
+from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, write_report
+from alpha_pipeline.warehouse.tables import results, signals
+
+CODE_VERSION = "1"
+SHOWN: Final = (results.LEDGER, results.SCORES, results.RELIABILITY, results.DECAY, results.FOLDS)
+
+
+@dg.asset(
+    key=["reports", "tear_sheet"],
+    description="The tear sheet and the daily brief of the newest session: self-contained HTML beside the tables.",
+    deps=[signals.QQQ_POSITION.asset_key, *(table.asset_key for table in SHOWN)],
+    kinds={"html"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    group_name="reports",
+)
+def tear_sheet(alpha: AlphaResource) -> dg.MaterializeResult[None]:
+    """Write both; without a position yet there is nothing to report."""
+    warehouse = alpha.warehouse()
+    if not warehouse.units(signals.QQQ_POSITION):
+        return dg.MaterializeResult(metadata={"written": "no position yet"})
+    written = write_report(warehouse)
+    metadata: dict[str, dg.MetadataValue] = {
+        "tear_sheet": dg.MetadataValue.path(written),
+        "latest": dg.MetadataValue.path(str(warehouse.objects.path(LATEST))),
+        "latest_brief": dg.MetadataValue.path(str(warehouse.objects.path(LATEST_BRIEF))),
+    }
+    ledger, scores = warehouse.read(results.LEDGER), warehouse.read(results.SCORES)
+    if ledger.height:
+        metadata["equity"] = _picture(pictures.equity(ledger))
+    if scores.height:
+        metadata["information_coefficients"] = _picture(pictures.information_coefficients(scores))
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def _picture(png: bytes) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+ASSETS = [tear_sheet]

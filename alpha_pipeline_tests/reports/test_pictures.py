@@ -1,0 +1,28 @@
+import io
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from alpha_pipeline.reports import pictures
+from alpha_pipeline_tests.reports.test_daily_report import LEDGER, SCORES
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def test_the_same_values_make_the_same_picture_and_others_another() -> None:
+    assert pictures.equity(LEDGER) == pictures.equity(LEDGER)
+    changed = LEDGER.with_columns(equity=pl.col("equity") * 1.5)
+    assert pictures.equity(changed) != pictures.equity(LEDGER)
+
+
+def test_a_model_whose_interval_holds_zero_is_grey_and_one_above_it_is_not() -> None:
+    def share_of(colour: tuple[int, int, int], scores: pl.DataFrame) -> float:
+        return float((pixels(pictures.information_coefficients(scores)) == colour).all(axis=2).mean())
+
+    green = (0x2A, 0x9D, 0x8F)
+    no_edge, edge = SCORES, SCORES.with_columns(ci_low=pl.lit(0.001))
+    assert share_of(green, no_edge) == 0
+    assert share_of(green, edge) > 0
