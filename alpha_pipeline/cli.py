@@ -111,10 +111,14 @@ def today(warehouse: WarehouseOption = None) -> None:
 @app.command()
 def report(
     out: Annotated[Path | None, typer.Option("--out", help="File to write; WAREHOUSE/reports when not given.")] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="With --out: the brief instead of the tear sheet.")] = False,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Write the daily report: one HTML page that opens offline."""
-    _write_report(_settings(warehouse=warehouse), out=out)
+    """Write the tear sheet and the daily brief: HTML pages that open offline."""
+    settings = _settings(warehouse=warehouse)
+    if out is None and brief:
+        raise UsageError("--brief chooses what --out writes: name a file with --out.")
+    _write_report(settings, out=out, brief=brief)
 
 
 @app.command()
@@ -490,16 +494,20 @@ def _print_card(settings: Settings, problems: tuple[str, ...] = ()) -> None:
     console.print(render(signal_card(Warehouse(settings.warehouse), problems)))
 
 
-def _write_report(settings: Settings, problems: tuple[str, ...] = (), out: Path | None = None) -> None:
+def _write_report(
+    settings: Settings, problems: tuple[str, ...] = (), out: Path | None = None, *, brief: bool = False
+) -> None:
+    from alpha_pipeline.reports.daily_report import render_brief, render_html
     from alpha_pipeline.reports.frames import write_text
-    from alpha_pipeline.steps.report import daily_report, write_report
+    from alpha_pipeline.steps.report import LATEST_BRIEF, gather, write_report
     from alpha_pipeline.warehouse.store import Warehouse
 
     held = Warehouse(settings.warehouse)
     if out is None:
         written = write_report(held, problems)
+        console.print(f"Brief: {held.objects.path(LATEST_BRIEF)}", highlight=False, soft_wrap=True)
     else:
-        write_text(daily_report(held, problems)[1], out)
+        write_text((render_brief if brief else render_html)(gather(held, problems)), out)
         written = str(out)
     console.print(f"Report: {written}", highlight=False, soft_wrap=True)
 

@@ -221,6 +221,19 @@ def test_a_simulated_card_says_so(simulated: Path) -> None:
     assert "abstains: no fresh ballot from NVDA" in outcome.out
 
 
+def test_both_reports_are_written_where_they_are_asked_for(simulated: Path, tmp_path: Path) -> None:
+    outcome = alpha("report", "--warehouse", simulated)
+    assert outcome.code == 0, outcome
+    tear_sheet, brief = (simulated / "reports" / f"{name}_{LAST}.html" for name in ("daily", "brief"))
+    assert str(tear_sheet) in outcome.out
+    assert "latest_brief.html" in outcome.out
+    for flags, same in (((), tear_sheet), (("--brief",), brief)):
+        elsewhere = tmp_path / "page.html"
+        assert alpha("report", "--warehouse", simulated, "--out", elsewhere, *flags).code == 0
+        assert elsewhere.read_bytes() == same.read_bytes()
+    assert_refused(alpha("report", "--warehouse", simulated, "--brief"), 2, "--brief", "--out")
+
+
 def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: Path, simulated: Path) -> None:
     empty = alpha("doctor", "--warehouse", tmp_path / "fresh")
     assert empty.code == 0

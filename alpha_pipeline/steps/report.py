@@ -1,7 +1,5 @@
 """Writes the brief and the tear sheet beside the tables they show."""
 
-import datetime as dt
-
 import polars as pl
 
 from alpha_pipeline.reports.daily_report import render_brief, render_html
@@ -45,16 +43,6 @@ def gather(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> Evidence:
         revisions=warehouse.read(raw.REVISIONS),
         quarantine=warehouse.read(raw.QUARANTINE),
     )
-
-
-def daily_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> tuple[dt.date, str]:
-    """The session of the newest position and its tear sheet.
-
-    Raises:
-        NotEnoughDataError: the warehouse holds no position yet.
-    """
-    evidence = gather(warehouse, problems)
-    return evidence.card.session, render_html(evidence)
 
 
 def write_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> str:
