@@ -5,7 +5,7 @@ every score beside what a forecaster without skill gets, so that a reader sees w
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Final
 
@@ -37,7 +37,8 @@ _SCORES_NOTE = (
 _EVENTS_NOTE = (
     "Bull moves: rises by more than a multiple of the stock's own volatility, pooled. Spikes: rises of more than 10 %. "
     "Precision is the share of fires with the move, recall the share of moves with a fire, lift the precision over the "
-    "base rate. Firing at random gets an AUC of one half, the base rate as precision, and a lift of 1."
+    "base rate. Firing at random gets an AUC of one half, the base rate as precision, and a lift of 1. Calibration "
+    "error: how far forecast and frequency are apart, beside what faultless forecasts show by chance."
 )
 
 
@@ -134,7 +135,11 @@ def _forecasts(evidence: Evidence) -> list[Section]:
     spikes = evidence.reliability.filter(event="spike", horizon=1, ticker=VIX)
     return [
         Section("How good the forecasts are", _SCORES_NOTE, scores_table(evidence.scores)),
-        Section("Whether large moves are called", _EVENTS_NOTE, events_table(evidence.scores)),
+        Section(
+            "Whether large moves are called",
+            _EVENTS_NOTE,
+            f"<h3>Bull moves</h3>{bulls_table(evidence.scores)}<h3>Spikes of ^VIX</h3>{spikes_table(evidence.scores)}",
+        ),
         Section(
             "Whether P(up) means what it says",
             "How often a rise came over the probability forecast, tenths of the forecasts of one session; on the "
@@ -191,10 +196,12 @@ def record_table(card: SignalCard) -> str:
 
 
 def scores_table(scores: pl.DataFrame) -> str:
-    """The pooled scores over the whole window as an HTML table, a row per model and horizon."""
+    """The pooled scores over the whole window as an HTML table, by horizon and then from the best IC down."""
     pooled = scores.filter(pl.col("ticker") == POOLED, pl.col("window") == WHOLE)
+    best = pooled.with_columns(best=pl.col("value").filter(pl.col("metric") == "ic").first().over("model", "horizon"))
+    ordered = best.sort("horizon", "best", "model", descending=[False, True, False], nulls_last=True)
     rows = []
-    for (model, horizon), group in pooled.sort("model", "horizon").group_by("model", "horizon", maintain_order=True):
+    for (model, horizon), group in ordered.group_by("model", "horizon", maintain_order=True):
         held = {row["metric"]: row for row in group.iter_rows(named=True)}
         direction = held.get("direction_accuracy", {})
         rows.append(
@@ -206,30 +213,26 @@ def scores_table(scores: pl.DataFrame) -> str:
                 _with_interval(held.get("rank_ic", {}), "+.3f"),
                 _with_interval(direction, ".1%"),
                 _number(direction.get("baseline"), ".1%"),
+                _with_interval(held.get("log_loss_skill", {}), "+.4f"),
+                _with_interval(held.get("coverage_90", {}), ".1%"),
                 f"{max(row['n'] for row in held.values()):,}",
             ]
         )
-    columns = ["model", "horizon", "reading", "IC", "rank IC", "direction", "always up", "forecasts"]
+    columns = ["model", "horizon", "reading", "IC", "rank IC", "direction", "always up"]
+    columns += ["log loss skill", "90 % interval holds", "forecasts"]
     return table(columns, rows, words="reading") if rows else NO_SIGNAL_YET
 
 
-def events_table(scores: pl.DataFrame) -> str:
-    """The scores of forecast events over the whole window: bull moves pooled, spikes by ticker."""
-    whole = scores.filter(pl.col("window") == WHOLE)
-    is_bull = pl.col("metric").str.starts_with("bull_") & (pl.col("ticker") == POOLED)
-    is_spike = pl.col("metric").str.starts_with("spike_")
-    by = ["model", "ticker", "horizon"]
+def bulls_table(scores: pl.DataFrame) -> str:
+    """The scores of forecast bull moves over the whole window, pooled."""
     rows = []
-    for (model, ticker, horizon), group in whole.filter(is_bull | is_spike).sort(by).group_by(by, maintain_order=True):
-        held = {str(row["metric"]).split("_", 1)[1]: row for row in group.iter_rows(named=True)}
+    for model, horizon, held in _events(scores, "bull_", POOLED):
         rows.append(
             [
-                escape(str(model)),
-                "bull moves" if ticker == POOLED else f"spikes of {escape(str(ticker))}",
+                escape(model),
                 str(horizon),
                 event_verdict(held),
                 _with_interval(held.get("auc", {}), ".3f"),
-                _with_interval(held.get("brier_skill", {}), "+.3f"),
                 _with_interval(held.get("precision", {}), ".1%"),
                 _number(held.get("precision", {}).get("baseline"), ".1%"),
                 _with_interval(held.get("recall", {}), ".1%"),
@@ -237,9 +240,38 @@ def events_table(scores: pl.DataFrame) -> str:
                 _with_interval(held.get("lift", {}), ".2f"),
             ]
         )
-    columns = ["model", "of", "horizon", "reading", "AUC", "Brier skill"]
-    columns += ["precision", "base rate", "recall", "coverage", "lift"]
+    columns = ["model", "horizon", "reading", "AUC", "precision", "base rate", "recall", "coverage", "lift"]
     return table(columns, rows, words="reading") if rows else NO_SIGNAL_YET
+
+
+def spikes_table(scores: pl.DataFrame) -> str:
+    """The scores of forecast spikes of ^VIX over the whole window, from the best AUC of one session down."""
+    rows = [
+        [
+            escape(model),
+            str(horizon),
+            event_verdict(held),
+            _with_interval(held.get("auc", {}), ".3f"),
+            _with_interval(held.get("brier_skill", {}), "+.3f"),
+            _number(held.get("ece", {}).get("value"), ".1%"),
+            _number(held.get("ece", {}).get("baseline"), ".1%"),
+        ]
+        for model, horizon, held in _events(scores, "spike_", VIX)
+    ]
+    columns = ["model", "horizon", "reading", "AUC", "Brier skill", "calibration error", "by chance"]
+    return table(columns, rows, words="reading") if rows else NO_SIGNAL_YET
+
+
+def _events(scores: pl.DataFrame, prefix: str, ticker: str) -> Iterator[tuple[str, int, dict[str, dict[str, object]]]]:
+    """(model, horizon, rows by metric without the prefix), by horizon and from the best AUC down."""
+    own = scores.filter(pl.col("window") == WHOLE, ticker=ticker).filter(pl.col("metric").str.starts_with(prefix))
+    best = own.with_columns(
+        metric=pl.col("metric").str.strip_prefix(prefix),
+        best=pl.col("value").filter(pl.col("metric") == f"{prefix}auc").first().over("model", "horizon"),
+    )
+    ordered = best.sort("horizon", "best", "model", descending=[False, True, False], nulls_last=True)
+    for (model, horizon), group in ordered.group_by("model", "horizon", maintain_order=True):
+        yield str(model), int(str(horizon)), {str(row["metric"]): row for row in group.iter_rows(named=True)}
 
 
 def event_verdict(held: Mapping[str, Mapping[str, object]]) -> str:

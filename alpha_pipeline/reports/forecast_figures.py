@@ -9,6 +9,8 @@ from plotly.subplots import make_subplots
 from alpha_pipeline.evaluation.outcomes import POOLED
 from alpha_pipeline.reports.figures import OTHER_COLOUR, dressed
 
+# Drawn when their name is clicked: beside so many models they hide what is looked for.
+RIVALS: Final = frozenset({"expanding_mean", "har_x", "last_value", "lightgbm", "ridge", "v17_no_kan", "v17_no_revin"})
 # Twelve that can be told apart on white and on near-black.
 MODEL_COLOURS: Final = (
     "#e4572e",
@@ -41,6 +43,7 @@ def reliability(rows: pl.DataFrame) -> go.Figure:
                 x=own["forecast"].to_list(),
                 y=own["frequency"].to_list(),
                 name=str(model),
+                visible=_visible(rows, str(model)),
                 mode="lines+markers",
                 line={"color": _colour(place), "width": 1.4},
                 error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below, "width": 0},
@@ -71,6 +74,7 @@ def decay(rows: pl.DataFrame) -> go.Figure:
                 x=own["lag"].to_list(),
                 y=own["ic"].to_list(),
                 name=str(model),
+                visible=_visible(rows, str(model)),
                 mode="lines",
                 line={"color": _colour(place), "width": 1.5},
                 customdata=own.select("ci_low", "ci_high").rows(),
@@ -87,13 +91,16 @@ def folds(rows: pl.DataFrame) -> go.Figure:
     """The IC of every fold, a line per model, and below it the spread between the seeds that were averaged.
 
     Args:
-        rows: rows of ``evaluation.folds``.
+        rows: rows of ``evaluation.folds``; with one seed each there is no spread to show.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
+    has_spread = rows["seeds"].max() != 1
+    heights = [0.7, 0.3] if has_spread else [1.0]
+    figure = make_subplots(rows=len(heights), cols=1, shared_xaxes=True, row_heights=heights, vertical_spacing=0.06)
     for place, ((model,), own) in enumerate(rows.sort("model", "first_session").group_by("model", maintain_order=True)):
         shared: dict[str, Any] = {
             "x": own["first_session"].to_list(),
             "name": str(model),
+            "visible": _visible(rows, str(model)),
             "legendgroup": str(model),
             "mode": "lines+markers",
             "line": {"color": _colour(place), "width": 1.4},
@@ -102,19 +109,25 @@ def folds(rows: pl.DataFrame) -> go.Figure:
         said = f"{model}: %{{y:+.3f}} [%{{customdata[0]:+.3f}}, %{{customdata[1]:+.3f}}]"
         words = said + ", trained through %{customdata[2]}, seeds: %{customdata[3]}<extra></extra>"
         figure.add_trace(go.Scatter(y=own["ic"].to_list(), hovertemplate=words, **shared), row=1, col=1)
-        apart = f"{model}: %{{y:.3f}} of the volatility<extra></extra>"
-        figure.add_trace(
-            go.Scatter(y=own["spread"].to_list(), hovertemplate=apart, showlegend=False, **shared), row=2, col=1
-        )
+        if has_spread:
+            apart = f"{model}: %{{y:.3f}} of the volatility<extra></extra>"
+            spread = go.Scatter(y=own["spread"].to_list(), hovertemplate=apart, showlegend=False, **shared)
+            figure.add_trace(spread, row=2, col=1)
     figure.add_hline(y=0, line={"color": OTHER_COLOUR, "width": 1}, row=1, col=1)
     figure.update_yaxes(tickformat="+.2f", row=1, col=1)
-    figure.update_yaxes(rangemode="tozero", row=2, col=1)
-    return dressed(figure, height=420).update_layout(hovermode="closest")
+    if has_spread:
+        figure.update_yaxes(rangemode="tozero", row=2, col=1)
+    return dressed(figure, height=420 if has_spread else 320).update_layout(hovermode="closest")
 
 
 def shown_pool(rows: pl.DataFrame, event: str, horizon: int) -> pl.DataFrame:
     """The pooled rows of ``evaluation.reliability`` of one event and horizon."""
     return rows.filter(ticker=POOLED, event=event, horizon=horizon)
+
+
+def _visible(rows: pl.DataFrame, model: str) -> bool | str:
+    """Whether a model is drawn at once: a rival only where there is nothing else."""
+    return "legendonly" if model in RIVALS and not RIVALS.issuperset(rows["model"]) else True
 
 
 def _colour(place: int) -> str:

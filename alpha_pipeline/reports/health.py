@@ -71,11 +71,13 @@ def coverage_words(coverage: pl.DataFrame) -> str:
     whole = coverage.filter(status="complete").height
     words = f"<p>{whole} of {coverage.height} tickers hold every session since their first.</p>"
     others = coverage.filter(pl.col("status") != "complete").sort("ticker")
+    # Mostly they lack the same: a source that is late is late for all.
+    alike = others.group_by("status", "n_missing", "detail", maintain_order=True).agg(pl.col("ticker").str.join(", "))
     rows = [
-        [escape(row["ticker"]), escape(row["status"]), str(row["n_missing"]), escape(row["detail"] or "")]
-        for row in others.iter_rows(named=True)
+        [escape(tickers), escape(status), str(missing), escape(detail or "")]
+        for status, missing, detail, tickers in alike.iter_rows()
     ]
-    return words + (table(["ticker", "state", "missing", "detail"], rows, words="detail") if rows else "")
+    return words + (table(["tickers", "state", "missing each", "detail"], rows, words="tickers") if rows else "")
 
 
 def revisions_words(revisions: pl.DataFrame) -> str:

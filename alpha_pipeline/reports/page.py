@@ -36,6 +36,7 @@ main { max-width: 1160px; margin: 0 auto; padding: 20px 16px 40px; }
 .tag { color: var(--mark); font-size: .72em; letter-spacing: .06em; margin-right: .5em; }
 h1 { font-size: 1.05rem; font-weight: 500; color: var(--quiet); margin: 0; }
 h2 { font-size: 1.1rem; margin: 36px 0 4px; }
+h3 { font-size: .95rem; font-weight: 500; color: var(--quiet); margin: 18px 0 4px; }
 .headline { font-size: clamp(1.8rem, 6vw, 2.6rem); font-weight: 700; line-height: 1.15; margin: 6px 0; }
 .reason { font-size: 1.05rem; margin: 0; }
 .note { color: var(--quiet); font-size: .88rem; margin: 0 0 10px; max-width: 78ch; }

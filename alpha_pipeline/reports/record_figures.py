@@ -34,7 +34,7 @@ def months(ledger: pl.DataFrame) -> go.Figure:
     for year, month, value in returns.iter_rows():
         grid[years.index(year), month - 1] = value
     grid[:, 12] = np.nanprod(1 + grid[:, :12], axis=1) - 1
-    words = [["" if np.isnan(cell) else f"{100 * cell:+.1f}" for cell in row] for row in grid]
+    words = [["" if np.isnan(cell) else f"{100 * cell:.1f}" for cell in row] for row in grid]
     shown = np.clip(grid, -0.1, 0.1)  # one crash would leave every other month grey
     heat = go.Heatmap(
         z=[[None if np.isnan(cell) else float(cell) for cell in row] for row in shown],
@@ -42,7 +42,7 @@ def months(ledger: pl.DataFrame) -> go.Figure:
         y=[str(year) for year in years],
         text=words,
         texttemplate="%{text}",
-        textfont={"size": 10},
+        textfont={"size": 9},
         colorscale=[list(step) for step in DIVERGING],
         zmid=0,
         showscale=False,
@@ -52,7 +52,7 @@ def months(ledger: pl.DataFrame) -> go.Figure:
     )
     figure = go.Figure(heat)
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    figure.update_xaxes(side="top", type="category", tickangle=0)
+    figure.update_xaxes(side="top", type="category", tickangle=0, tickfont={"size": 9})
     return dressed(figure, height=60 + 26 * len(years)).update_layout(hovermode="closest", margin={"t": 28, "b": 8})
 
 

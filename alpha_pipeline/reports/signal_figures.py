@@ -44,7 +44,7 @@ def ballots(ballots: pl.DataFrame) -> go.Figure:
     figure = go.Figure(heat)
     _label_some(figure, [day.isoformat() for day in days])
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return dressed(figure, height=240).update_layout(hovermode="closest")
+    return dressed(figure, height=240).update_layout(hovermode="closest", margin={"l": 56})
 
 
 def sector_ranks(ranks: pl.DataFrame, rotation: pl.DataFrame) -> go.Figure:
@@ -81,10 +81,11 @@ def sector_ranks(ranks: pl.DataFrame, rotation: pl.DataFrame) -> go.Figure:
     figure = go.Figure([heat, dots])
     _label_some(figure, [day.isoformat() for day in days])
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    return dressed(figure, height=240).update_layout(hovermode="closest")
+    return dressed(figure, height=240).update_layout(hovermode="closest", margin={"l": 56})
 
 
 def _label_some(figure: go.Figure, days: Sequence[str]) -> None:
     """As many dates as a telephone has room for."""
     labelled = days[:: max(1, math.ceil(len(days) / 4))]
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=days, tickvals=labelled, tickangle=0)
+    figure.update_xaxes(range=[-0.5, len(days) - 0.5])  # marks on it would widen it

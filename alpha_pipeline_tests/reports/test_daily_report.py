@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError, UsageError
 from alpha_pipeline.evaluation import metrics
 from alpha_pipeline.reports import figures
-from alpha_pipeline.reports.daily_report import events_table, render_brief, render_html, scores_table, verdict
+from alpha_pipeline.reports.daily_report import (
+    bulls_table,
+    render_brief,
+    render_html,
+    scores_table,
+    spikes_table,
+    verdict,
+)
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.frames import write_text
 from alpha_pipeline.reports.record_figures import monthly_returns
@@ -167,8 +175,13 @@ EVIDENCE = Evidence(
 )
 
 
-def _html(card: SignalCard = CARD) -> str:
-    return render_html(replace(EVIDENCE, card=card))
+@cache
+def _whole() -> str:
+    return render_html(EVIDENCE)
+
+
+def _html(card: SignalCard | None = None) -> str:
+    return _whole() if card is None else render_html(replace(EVIDENCE, card=card))
 
 
 def _own(html: str) -> str:
@@ -206,7 +219,7 @@ def test_plotly_is_inlined_once() -> None:
 
 
 def test_the_same_values_make_the_same_page() -> None:
-    assert _html() == _html()
+    assert render_html(EVIDENCE) == _html()
 
 
 def test_the_card_is_shown() -> None:
@@ -269,14 +282,28 @@ def test_events_stand_beside_what_firing_at_random_gets() -> None:
         ("bear_headhunter", "^VIX", 5, "whole", "spike_auc", 0.49, 0.45, 0.53, 2000, 0.5),
         ("bear_headhunter", "^VIX", 5, "whole", "spike_brier_skill", -0.01, -0.03, 0.01, 2000, 0.0),
     ]
-    html = events_table(pl.DataFrame(rows, schema=SCORES.schema, orient="row"))
-    assert html.count("<tr>") == 3
-    for words in ("bull moves", "33.8%", "31.1%", "1.09", "0.99 to 1.12", "spikes of ^VIX", "0.490"):
-        assert words in html, words
-    assert "ranks them better than chance; fires no better than at random" in html
-    assert "no ranking shown: the AUC's interval holds 1/2; does not beat the base rate" in html
-    assert "7.78" not in html
-    assert "8.89" not in html
+    scores = pl.DataFrame(rows, schema=SCORES.schema, orient="row")
+    bulls, spikes = bulls_table(scores), spikes_table(scores)
+    assert bulls.count("<tr>") == spikes.count("<tr>") == 2
+    for words in ("33.8%", "31.1%", "1.09", "0.99 to 1.12"):
+        assert words in bulls, words
+    assert "ranks them better than chance; fires no better than at random" in bulls
+    assert "7.78" not in bulls
+    assert "8.89" not in bulls
+    assert "0.490" in spikes
+    assert "no ranking shown: the AUC's interval holds 1/2; does not beat the base rate" in spikes
+
+
+def test_the_leaderboard_begins_with_the_best() -> None:
+    rows = [
+        (model, "*", horizon, "whole", "ic", value, -0.1, 0.1, 900, 0.0)
+        for horizon in (5, 1)
+        for model, value in (("worse", 0.01), ("best", 0.02))
+    ]
+    rows.append(("constant", "*", 1, "whole", "auc", 0.5, 0.4, 0.6, 900, 0.5))
+    html = scores_table(pl.DataFrame(rows, schema=SCORES.schema, orient="row"))
+    cells = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td>", html)
+    assert cells == [("best", "1"), ("worse", "1"), ("constant", "1"), ("best", "5"), ("worse", "5")]
 
 
 def test_constant_forecasts_have_no_verdict_on_ic() -> None:
@@ -334,7 +361,7 @@ def test_what_is_not_there_yet_is_said() -> None:
     html = _own(render_html(Evidence(replace(CARD, record={}, ballots={}, ranks=(), regime={}))))
     drawn = {"ballots", "votes", "regime", "ranks", "equity", "months", "rolling_sharpe", "decay", "folds"}
     assert not [name for name in drawn if f'Plotly.newPlot("{name}"' in html.replace(" ", "")]
-    assert html.count("No rows yet.") == 16
+    assert html.count("No rows yet.") == 17
     assert "This is the first session of the record." in html
 
 
@@ -365,7 +392,7 @@ def test_months_compound_to_the_year_and_the_year_to_the_equity() -> None:
     assert returns["month"].to_list() == [1, 2, 3, 4, 5, 6]
     assert (1 + returns["monthly_return"]).product() == pytest.approx(own["equity"][-1])
     (heat,) = _traces(_html(), "months")
-    assert heat["text"][0][12] == f"{100 * (own['equity'][-1] - 1):+.1f}"  # type: ignore[index]
+    assert heat["text"][0][12] == f"{100 * (own['equity'][-1] - 1):.1f}"  # type: ignore[index]
 
 
 def test_the_matrix_holds_every_ballot_of_the_last_sixty_sessions() -> None:

@@ -56,9 +56,24 @@ def test_tickers_that_are_not_whole_are_named() -> None:
     )
     html = coverage_words(rows)
     assert "1 of 2 tickers hold every session" in html
-    assert "<td>SPY</td>" in html
+    assert ">SPY</td>" in html
     assert "&lt;2024-01-05&gt;" in html
-    assert "<td>QQQ</td>" not in html
+    assert "QQQ" not in html
+
+
+def test_tickers_that_lack_the_same_are_named_together() -> None:
+    rows = raw.COVERAGE.conform(
+        pl.DataFrame({"ticker": ["QQQ", "SPY", "XLK"], "n_missing": [3, 3, 4]}).with_columns(
+            first_session=pl.lit(DAYS[0]),
+            last_session=pl.lit(DAYS[-1]),
+            n_sessions=pl.lit(90),
+            status=pl.lit("stale"),
+            detail=pl.format("{} sessions", "n_missing"),
+        )
+    )
+    html = coverage_words(rows)
+    assert "QQQ, SPY" in html
+    assert html.count("<tr>") == 3
 
 
 def test_revisions_are_counted_by_cause_and_the_newest_are_shown() -> None:
