@@ -68,6 +68,7 @@ class Explanation:
         importance: of each group over the fold's validation slice, largest first.
         attention: of the last encoder layer, mean over heads and members, (T,), summing to 1; None for other models.
         edges: the strongest of the KAN's first layer; none for other models.
+        looked_at: the tickers that a shared model looked at and their shares, largest first; none for other models.
     """
 
     session: dt.date
@@ -80,6 +81,7 @@ class Explanation:
     importance: tuple[Importance, ...]
     attention: FloatArray | None
     edges: tuple[Edge, ...]
+    looked_at: tuple[tuple[str, float], ...] = ()
 
 
 def explain(

@@ -78,7 +78,7 @@ def occlude(
     events: list[FloatArray] = []
     for member in members:
         own = member.windows(samples, np.array([row]))  # (1, T, F)
-        others = None if standardised else member.windows(samples, _spread(donors))  # (K, T, F)
+        others = None if standardised else member.windows(samples, spread(donors))  # (K, T, F)
         variants = [_without(own, list(places), others) for places in hidden.values()]  # G times (1 or K, T, F)
         said = outcome(member, np.concatenate([own, *variants]))
         returns.append(_means(said.location[:, horizon], len(hidden)) * samples.unit[row, horizon])
@@ -111,7 +111,7 @@ def _without(own: SingleArray, places: Sequence[int], others: SingleArray | None
     return changed
 
 
-def _spread(rows: IntArray) -> IntArray:
+def spread(rows: IntArray) -> IntArray:
     """`DONORS` of some ascending rows, evenly spaced; all where there are fewer."""
     chosen = np.linspace(0, len(rows) - 1, min(DONORS, len(rows))).round().astype(np.int64)
     return rows[chosen]

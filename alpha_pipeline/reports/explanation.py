@@ -16,8 +16,10 @@ from alpha_pipeline.forecasting.explain import Explanation
 from alpha_pipeline.training.calibration import NEVER
 
 TOP_SESSIONS: Final = 5
+TOP_TICKERS: Final = 10
 OCCLUSION_NOTE: Final = (
-    "Change of the forecast by having it: feature windows replaced by the training mean, raw bars by ordinary windows."
+    "Change of the forecast by having it: feature windows replaced by the training mean, raw bars by ordinary windows, "
+    "another ticker by its absence."
 )
 IMPORTANCE_NOTE: Final = (
     "Importance: rise of the fold's loss (nats, all horizons) when the group is that of another session, over its "
@@ -26,6 +28,10 @@ IMPORTANCE_NOTE: Final = (
 ATTENTION_NOTE: Final = (
     "Weight of the last encoder layer on each session, mean over heads and seeds. A session's state holds what was "
     "read up to it. Where a model looked is not yet why."
+)
+LOOKED_AT_NOTE: Final = (
+    "Weight of the attention over tickers, mean over heads and seeds; its own is among them. Tickers that moved "
+    "together in the window start closer. Where a model looked is not yet why."
 )
 EDGES_NOTE: Final = (
     "Learned functions of the first layer that vary most over training. The input is in the window's own scale; "
@@ -70,6 +76,8 @@ def render(explained: ExplainedForecast) -> RenderableType:
     parts += [Text(), _groups(explained), Text(), _features(explained)]
     if found.attention is not None:
         parts += [Text(), _attention(explained)]
+    if found.looked_at:
+        parts += [Text(), _looked_at(explained)]
     if found.edges:
         parts += [Text(), _edges(explained)]
     return Panel(
@@ -173,6 +181,16 @@ def _attention(explained: ExplainedForecast) -> Group:
         line,
         Text(f"Most on {tops}; spread evenly, each has {1 / len(weights):.1%}."),
     )
+
+
+def _looked_at(explained: ExplainedForecast) -> Group:
+    found = explained.explanation.looked_at
+    table = Table("ticker", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("attention", justify="right")
+    for ticker, weight in found[:TOP_TICKERS]:
+        table.add_row(ticker, f"{weight:.1%}")
+    even = Text(f"Spread evenly over {len(found)}, each has {1 / len(found):.1%}.")
+    return Group(Text("Whom it looked at", style="bold"), Text(LOOKED_AT_NOTE, style="dim"), table, even)
 
 
 def _edges(explained: ExplainedForecast) -> Group:

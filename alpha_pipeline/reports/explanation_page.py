@@ -16,6 +16,7 @@ from alpha_pipeline.reports.explanation import (
     ATTENTION_NOTE,
     EDGES_NOTE,
     IMPORTANCE_NOTE,
+    LOOKED_AT_NOTE,
     OCCLUSION_NOTE,
     ExplainedForecast,
     changed_since,
@@ -55,6 +56,8 @@ def render_html(explained: ExplainedForecast) -> str:
         tops = ", ".join(f"{session} {weight:.1%}" for session, weight in top_sessions(explained))
         note = f"{ATTENTION_NOTE} Most on {tops}."
         sections.append(Section("Where it looked", note, _figure(attention(explained), "attention")))
+    if found.looked_at:
+        sections.append(Section("Whom it looked at", LOOKED_AT_NOTE, _figure(looked_at(found.looked_at), "looked_at")))
     if found.edges:
         sections.append(Section("Its strongest KAN edges", EDGES_NOTE, _figure(edges(found.edges), "edges")))
     mark = "SIMULATED · " if explained.is_simulated else ""
@@ -135,6 +138,21 @@ def attention(explained: ExplainedForecast) -> go.Figure:
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=days, tickangle=0)
     figure.update_xaxes(tickvals=days[:: -(-len(days) // 4)], row=2, col=1)
     return figures.dressed(figure, height=360).update_layout(hovermode="closest", bargap=0.2)
+
+
+def looked_at(found: Sequence[tuple[str, float]]) -> go.Figure:
+    """A bar per ticker, the most looked at on top; the dotted line is attention spread evenly."""
+    bars = go.Bar(
+        x=[weight for _, weight in found],
+        y=list(range(len(found))),
+        orientation="h",
+        marker={"color": figures.STRATEGY_COLOURS["sector_rotation"], "line": {"width": 0}},
+        customdata=[ticker for ticker, _ in found],
+        hovertemplate="%{customdata}: %{x:.1%}<extra></extra>",
+    )
+    figure = _barred(go.Figure(bars), [ticker for ticker, _ in found])
+    figure.add_vline(x=1 / len(found), line={"color": figures.OTHER_COLOUR, "width": 1, "dash": "dot"})
+    return figure.update_xaxes(tickformat=".0%").update_layout(height=60 + 16 * len(found))
 
 
 def edges(found: Sequence[Edge]) -> go.Figure:

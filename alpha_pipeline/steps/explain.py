@@ -7,9 +7,10 @@ from typing import Any, Final
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.datasets.matrix import build_matrix
-from alpha_pipeline.errors import ExperimentError, NotEnoughDataError
+from alpha_pipeline.datasets.matrix import ALL, MatrixSamples, build_matrix
+from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.forecasting.explain import explain, fold_importance
+from alpha_pipeline.forecasting.explain_matrix import explain_matrix
 from alpha_pipeline.forecasting.importance import Importance
 from alpha_pipeline.forecasting.matrix import looked_at
 from alpha_pipeline.models.architectures import is_shared
@@ -41,21 +42,20 @@ def explain_forecast(
     Raises:
         NotEnoughDataError: there is no such forecast, or a member that made it is no longer stored.
         ArtifactError: a member cannot be read.
-        ExperimentError: the model is shared by many tickers.
     """
-    if is_shared(experiment.architecture):
-        raise ExperimentError(
-            experiment.name,
-            "it forecasts all its tickers in one model, which this does not take apart. The asset "
-            f"models/{experiment.name} shows which tickers each one looked at.",
-        )
     market = read_market(warehouse)
     if market is None:
         raise NotEnoughDataError(f"{warehouse.root} is no warehouse yet, or an empty one. `alpha run` fills it.")
     row = _forecast(warehouse, experiment.name, ticker, session, horizon)
-    members = [_member(warehouse, experiment.name, ticker, name) for name in str(row["model_id"]).split("+")]
-    samples = ticker_samples(warehouse, experiment, ticker)
-    found = explain(samples, experiment, members, row["session"], horizon)
+    shared = is_shared(experiment.architecture)
+    whose = ALL if shared else ticker
+    members = [_member(warehouse, experiment.name, whose, name) for name in str(row["model_id"]).split("+")]
+    if shared:
+        matrix = _matrix(warehouse, experiment, members[0].card.tickers)
+        found = explain_matrix(matrix, experiment, members, ticker, row["session"], horizon)
+    else:
+        samples = ticker_samples(warehouse, experiment, ticker)
+        found = explain(samples, experiment, members, row["session"], horizon)
     drift = abs(found.expected_return - row["expected_return"])
     closes = final_bars(warehouse, [ticker]).filter(pl.col("session").is_in(found.window)).sort("session")
     return ExplainedForecast(
@@ -92,8 +92,11 @@ def newest_attention(warehouse: Warehouse, experiment: Experiment, artifacts: Se
         NotEnoughDataError: the data held now are too few.
     """
     newest = max(artifacts, key=lambda artifact: artifact.card.fold)
-    own = build_matrix([ticker_samples(warehouse, experiment, ticker) for ticker in newest.card.tickers])
-    return looked_at(own, experiment, artifacts, _QUARTER)
+    return looked_at(_matrix(warehouse, experiment, newest.card.tickers), experiment, artifacts, _QUARTER)
+
+
+def _matrix(warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str]) -> MatrixSamples:
+    return build_matrix([ticker_samples(warehouse, experiment, ticker) for ticker in tickers])
 
 
 def _forecast(warehouse: Warehouse, model: str, ticker: str, session: dt.date | None, horizon: int) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """A shared model in a warehouse: trained once, whoever is asked for; every ticker forecast."""
 
 import datetime as dt
+import io
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from alpha_pipeline import sessions
-from alpha_pipeline.errors import ExperimentError
+from alpha_pipeline.forecasting.explain_matrix import OTHERS
 from alpha_pipeline.models.spec import Experiment, load_experiments
+from alpha_pipeline.reports.explanation import render
+from alpha_pipeline.reports.explanation_page import render_html
 from alpha_pipeline.sources.simulated import simulate
 from alpha_pipeline.steps.explain import explain_forecast, newest_attention
 from alpha_pipeline.steps.forecasting import forecast_tickers
@@ -117,9 +121,35 @@ def test_what_is_forecast_is_found_current(
     forecast_tickers(world, [shared], ["NVDA"], QUICK, after_close(LAST))
 
 
-def test_its_forecast_is_not_taken_apart_but_says_whom_it_looked_at(world: Warehouse, shared: Experiment) -> None:
+def test_a_forecast_is_explained_by_the_others_and_by_whom_it_looked_at(world: Warehouse, shared: Experiment) -> None:
     result = trained(world, shared, ["QQQ"])
     looked = newest_attention(world, shared, result.artifacts)
     assert set(looked["ticker"]) == set(looked["looked_at"]) == set(TICKERS)
-    with pytest.raises(ExperimentError, match="matrix_transformer: it forecasts all its tickers in one model"):
-        explain_forecast(world, shared, "QQQ", None, 1)
+    forecast_tickers(world, [shared], TICKERS, QUICK, after_close(LAST))
+    explained = explain_forecast(world, shared, "QQQ", None, 1)
+    assert not explained.bars_changed
+    found = explained.explanation
+    assert found.expected_return == pytest.approx(explained.forecast["expected_return"], rel=1e-4)
+    assert {one.name for one in found.groups} == {"prices", "volume", OTHERS} == {one.group for one in found.importance}
+    assert {one.name for one in found.features} == {"AAPL", "NVDA"}
+    assert {name for name, _ in found.looked_at} == set(TICKERS)
+    assert sum(weight for _, weight in found.looked_at) == pytest.approx(1, abs=1e-5)
+    assert any(one.on_return for one in found.features), "hiding a ticker changes the forecast"
+    terminal = Console(width=120, record=True, file=io.StringIO())
+    terminal.print(render(explained))
+    assert "Whom it looked at" in terminal.export_text()
+    assert "Whom it looked at" in render_html(explained)
+
+
+def test_later_bars_change_no_explanation(world: Warehouse, bars: dict[str, pl.DataFrame], shared: Experiment) -> None:
+    cut = sessions.offset(LAST, -3)
+    earlier = Warehouse(world.root / "earlier")
+    claim_market(earlier, MarketRecord("files", "files"))
+    ingest_all(earlier, FrameSource(bars), TICKERS, cut, FIRST)
+    build_features(earlier, TICKERS)
+    found = []
+    for warehouse, last in ((world, LAST), (earlier, cut)):
+        trained(warehouse, shared, TICKERS)
+        forecast_tickers(warehouse, [shared], TICKERS, QUICK, after_close(last))
+        found.append(explain_forecast(warehouse, shared, "NVDA", cut, 5).explanation)
+    assert found[0] == found[1]
