@@ -60,6 +60,22 @@ class OutputFormat(StrEnum):
     PARQUET = "parquet"
 
 
+class CardFormat(StrEnum):
+    """How `alpha explain` prints a run card."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Signal(StrEnum):
+    """The signals that have run cards."""
+
+    QQQ_POSITION = "qqq_position"
+    MAG7_VOTE = "mag7_vote"
+    SECTOR_ROTATION = "sector_rotation"
+    VIX_REGIME = "vix_regime"
+
+
 WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Folder of the warehouse.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="simulated, files or yahoo.")]
 PathOption = Annotated[str | None, typer.Option("--path", help="File or folder of the files source.")]
@@ -140,30 +156,26 @@ def train(
 
 @app.command()
 def explain(
-    session: Annotated[str | None, typer.Argument(help="ISO date; default: the newest forecast.")] = None,
-    ticker: Annotated[str, typer.Option("--ticker", help="Whose forecast.")] = "QQQ",
-    model: Annotated[str, typer.Option("--model", help="The experiment that made it.")] = "v12_super_model",
-    horizon: Annotated[int, typer.Option("--horizon", help="Sessions ahead.")] = 1,
-    out: Annotated[Path | None, typer.Option("--out", help="Write a page with figures to this HTML file too.")] = None,
+    session: Annotated[str | None, typer.Argument(help="ISO date; default: the newest.")] = None,
+    signal: Annotated[Signal | None, typer.Option("--signal", help="Whose run card; default: the position.")] = None,
+    ticker: Annotated[str | None, typer.Option("--ticker", help="Explain a forecast of it; QQQ by default.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Explain a forecast by it; v12_super_model by default.")
+    ] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", help="Of the forecast, sessions ahead; 1.")] = None,
+    output_format: Annotated[CardFormat, typer.Option("--format", help="Of the run card.")] = CardFormat.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a page, or the JSON, to this file.")] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Why a forecast is what it is: what moved it, what its model relies on, where it looked."""
+    """Which bars, models and rules made a position; with --ticker or --model, why a forecast is what it is."""
     settings = _settings(warehouse=warehouse)
-    asked, (name,) = _session(session), _checked([ticker])
-    _require_filled(settings)
-    experiment = _experiment(model)
-    from alpha_pipeline.reports.explanation import render
-    from alpha_pipeline.steps.explain import explain_forecast
-    from alpha_pipeline.warehouse.store import Warehouse
-
-    explained = explain_forecast(Warehouse(settings.warehouse), experiment, name, asked, horizon)
-    console.print(render(explained))
-    if out is not None:
-        from alpha_pipeline.reports.explanation_page import render_html
-        from alpha_pipeline.reports.frames import write_text
-
-        write_text(render_html(explained), out)
-        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
+    asked = _session(session)
+    if ticker is None and model is None and horizon is None:
+        _explain_signal(settings, signal or Signal.QQQ_POSITION, asked, output_format, out)
+        return
+    if signal is not None or output_format is not CardFormat.TEXT:
+        raise UsageError("--signal and --format are of run cards, and --ticker, --model and --horizon of forecasts.")
+    _explain_forecast(settings, asked, ticker or "QQQ", model or "v12_super_model", horizon or 1, out)
 
 
 @app.command()
@@ -417,6 +429,51 @@ def _experiment(name: str) -> "Experiment":
     if name not in known:
         raise ExperimentError(name, f"no experiment of that name. There are: {', '.join(known)}.")
     return known[name]
+
+
+def _explain_signal(
+    settings: Settings, signal: Signal, session: dt.date | None, output_format: CardFormat, out: Path | None
+) -> None:
+    """Show the run card of a signal row, and write it as a page; or its JSON to the screen or a file."""
+    from alpha_pipeline.reports.frames import write_text
+    from alpha_pipeline.reports.run_card import render_json
+    from alpha_pipeline.reports.run_card_page import render_html
+    from alpha_pipeline.reports.run_card_terminal import render
+    from alpha_pipeline.steps.run_card import run_card
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    _require_filled(settings)
+    card = run_card(Warehouse(settings.warehouse), signal.value, session)
+    if output_format is CardFormat.JSON:
+        if out is None:
+            sys.stdout.write(render_json(card))
+        else:
+            write_text(render_json(card), out)
+        return
+    if out is not None:
+        write_text(render_html(card), out)
+    console.print(render(card))
+    if out is not None:
+        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
+
+
+def _explain_forecast(
+    settings: Settings, session: dt.date | None, ticker: str, model: str, horizon: int, out: Path | None
+) -> None:
+    """Show why a forecast is what it is, and write it as a page with figures."""
+    from alpha_pipeline.reports.explanation import render
+    from alpha_pipeline.reports.explanation_page import render_html
+    from alpha_pipeline.reports.frames import write_text
+    from alpha_pipeline.steps.explain import explain_forecast
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    (name,) = _checked([ticker])
+    _require_filled(settings)
+    explained = explain_forecast(Warehouse(settings.warehouse), _experiment(model), name, session, horizon)
+    console.print(render(explained))
+    if out is not None:
+        write_text(render_html(explained), out)
+        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
 
 
 def _session(day: str | None) -> dt.date | None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from alpha_pipeline import cli, sessions
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.sources.simulated import SimulatedSource, simulate
+from alpha_pipeline.steps.run_card import SIGNALS
 from alpha_pipeline.steps.signals import BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL
 from alpha_pipeline.universe import CORE, MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse import views
@@ -172,7 +174,12 @@ def test_a_wrong_clock_is_refused(tmp_path: Path, value: str) -> None:
     [
         (["run", "--source", "files", "--path", "{files}/sound.csv"], 1, ["simulated(seed=7", "--warehouse"]),
         (["tickers", "add", "QQQ", "--source", "files", "--path", "{files}/sound.csv"], 1, ["simulated(seed=7"]),
-        (["explain"], 1, ["No forecast of QQQ is held", "`alpha run`"]),
+        (["explain", "--ticker", "QQQ"], 1, ["No forecast of QQQ is held", "`alpha run`"]),
+        (["explain", "2016-01-30"], 1, ["no row of 2016-01-30, which is no session", "2016-01-04 to 2016-01-29"]),
+        (["explain", "2016-02-01"], 1, ["signals.qqq_position holds no row of 2016-02-01", "It holds 19 sessions"]),
+        (["explain", "--signal", "mag7_vote", "--ticker", "QQQ"], 2, ["--signal and --format are of run cards"]),
+        (["explain", "--format", "json", "--model", "ridge"], 2, ["--signal and --format are of run cards"]),
+        (["explain", "--out", "{files}/absent/card.html"], 2, ["absent/card.html"]),
         (["explain", "--model", "v99"], 1, ["v99", "There are: bear_headhunter"]),
         (["explain", "yesterday"], 2, ["SESSION 'yesterday'", "ISO date"]),
         (["sql", "selec 1"], 1, ["SQL:", "selec"]),
@@ -232,6 +239,38 @@ def test_both_reports_are_written_where_they_are_asked_for(simulated: Path, tmp_
         assert alpha("report", "--warehouse", simulated, "--out", elsewhere, *flags).code == 0
         assert elsewhere.read_bytes() == same.read_bytes()
     assert_refused(alpha("report", "--warehouse", simulated, "--brief"), 2, "--brief", "--out")
+
+
+def test_the_run_card_of_a_position_is_shown_written_and_machine_readable(simulated: Path, tmp_path: Path) -> None:
+    before = on_disk(simulated)
+    asked = ("explain", "--warehouse", simulated)
+    page, file = tmp_path / "card.html", tmp_path / "card.json"
+    newest, named = alpha(*asked), alpha(*asked, "2016-01-29", "--out", page)
+    assert (newest.code, named.code) == (0, 0), newest.err + named.err
+    for words in (
+        "SIMULATED · Run card of signals.qqq_position at the close of 2016-01-29",
+        "abstains: no fresh ballot from NVDA",
+        "replayed: identical",
+    ):
+        assert words in newest.out
+        assert words in named.out
+    assert f"Page: {page}" in named.out
+    printed = alpha(*asked, "--format", "json")
+    written = alpha(*asked, "--format", "json", "--out", file)
+    assert (printed.code, written.code, written.out) == (0, 0, "")
+    assert file.read_text() == printed.out
+    card = json.loads(printed.out)
+    assert (card["session"], card["is_simulated"], card["replay"]) == ("2016-01-29", True, [])
+    assert f"digest {card['digest']}" in newest.out
+    assert card["digest"] in page.read_text()
+    regime = alpha(*asked, "2016-01-28", "--signal", "vix_regime")
+    assert "Run card of signals.vix_regime at the close of 2016-01-28" in regime.out
+    assert "Mag-7 vote" not in regime.out
+    assert on_disk(simulated) == before
+
+
+def test_every_signal_with_a_run_card_can_be_named() -> None:
+    assert set(cli.Signal) == set(SIGNALS)
 
 
 def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: Path, simulated: Path) -> None:
@@ -376,8 +415,8 @@ def test_every_format_says_the_same(world: World, tmp_path: Path) -> None:
     rows = pl.read_parquet(out)
     assert rows.height == 5
     assert pl.read_csv(io.StringIO(asked("--format", "csv")), try_parse_dates=True).equals(rows)
-    json = pl.read_json(io.StringIO(asked("--format", "json"))).with_columns(pl.col("session").str.to_date())
-    assert json.equals(rows)
+    from_json = pl.read_json(io.StringIO(asked("--format", "json"))).with_columns(pl.col("session").str.to_date())
+    assert from_json.equals(rows)
     assert asked("--format", "csv", "--out", tmp_path / "bars.csv") == ""
     assert pl.read_csv(tmp_path / "bars.csv", try_parse_dates=True).equals(rows)
     assert "2012-01-03" in asked()

@@ -12,9 +12,11 @@ import pytest
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.models.events import BullEvent
 from alpha_pipeline.models.spec import Experiment, load_experiments
+from alpha_pipeline.reports.run_card import STORED, digest
 from alpha_pipeline.sources.simulated import simulate
 from alpha_pipeline.steps import features, signals
 from alpha_pipeline.steps.ingest import FIRST_BAR
+from alpha_pipeline.steps.run_card import run_card
 from alpha_pipeline.universe import CORE, SECTORS
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
@@ -109,7 +111,11 @@ def test_what_is_said_up_to_a_session_does_not_depend_on_what_comes_after(
     assert_says_something(whole)
     assert whole.read(SECTOR_ROTATION)["pick"].n_unique() > 2
     for cut in QUICK_CUTS:
-        assert differences(filled(f"cut {cut}", bars, chosen, cut), whole, cut) == [], cut
+        shorter = filled(f"cut {cut}", bars, chosen, cut)
+        assert differences(shorter, whole, cut) == [], cut
+        card = run_card(shorter)
+        assert (card.session, card.is_identical, {one["state"] for one in card.models}) == (cut, True, {STORED})
+        assert digest(card) == digest(run_card(whole, session=cut)), cut
     until, later = QUICK_CUTS[:2]
     disturbed = filled("disturbed", noisy_after(bars, until), chosen, later)
     assert differences(disturbed, whole, until) == []

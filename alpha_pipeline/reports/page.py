@@ -63,6 +63,7 @@ th.words, td.words { text-align: left; white-space: normal; min-width: 15em; }
   th.words, td.words { min-width: 11em; }
 }
 .interval { display: block; color: var(--quiet); font-size: .86em; }
+.digits { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .figure { margin: 0 -6px; }
 footer { margin-top: 40px; padding-top: 12px; border-top: 1px solid var(--line); }
 nav { margin: 18px 0 0; font-size: .88rem; display: flex; flex-wrap: wrap; gap: 2px 14px; }
@@ -105,7 +106,14 @@ class Section:
 
 
 def page(
-    title: str, lead: str, sections: Sequence[Section], footer: str, banner: str = "", *, has_contents: bool = False
+    title: str,
+    lead: str,
+    sections: Sequence[Section],
+    footer: str,
+    banner: str = "",
+    *,
+    has_figures: bool = True,
+    has_contents: bool = False,
 ) -> str:
     """A whole document.
 
@@ -115,6 +123,7 @@ def page(
         sections: what follows.
         footer: plain text.
         banner: plain text that stays on top and marks every section by its first word; none when empty.
+        has_figures: carry plotly along, which is most of the page's size.
         has_contents: whether links to the sections follow the lead.
     """
     tag = f'<span class="tag">{escape(banner.split(maxsplit=1)[0])}</span>' if banner else ""
@@ -123,7 +132,8 @@ def page(
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
-        f"<script>{get_plotlyjs()}</script></head><body>",
+        f"<script>{get_plotlyjs()}</script>" if has_figures else "",
+        "</head><body>",
         f'<div class="banner" role="note">{escape(banner)}</div>' if banner else "",
         f"<main>{lead}",
         _contents(sections) if has_contents else "",

@@ -26,9 +26,23 @@ MARKET_CONTEXT_VERSION = "1"
 VOLATILITY_VERSION = "1"
 SECTOR_CONTEXT_VERSION = "1"
 TARGETS_VERSION = "1"
+VERSIONS = {
+    TECHNICAL.name: TECHNICAL_VERSION,
+    PRICE_ACTION.name: PRICE_ACTION_VERSION,
+    MARKET_CONTEXT.name: MARKET_CONTEXT_VERSION,
+    VOLATILITY.name: VOLATILITY_VERSION,
+    SECTOR_CONTEXT.name: SECTOR_CONTEXT_VERSION,
+    FORWARD.name: TARGETS_VERSION,
+}
 HORIZONS = (1, 5)
 MARKET_TICKERS = ("QQQ", "SPY", VIX, *MAG7, *SECTORS)
 VOLATILITY_TICKERS = ("QQQ", "SPY", VIX, *VOLATILITY_FUNDS)
+# Tickers whose bars a table reads beside those of the row's own.
+AROUND = {
+    MARKET_CONTEXT.name: MARKET_TICKERS,
+    VOLATILITY.name: VOLATILITY_TICKERS,
+    SECTOR_CONTEXT.name: SECTORS,
+}
 
 Report = dict[str, int]
 
@@ -51,17 +65,17 @@ def build_price_action(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
 
 def build_market_context(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
     """Fill `features.market_context` from each ticker and the context tickers. Returns rows held per ticker."""
-    return _build_around(warehouse, MARKET_CONTEXT, tickers, market_context, MARKET_TICKERS, MARKET_CONTEXT_VERSION)
+    return _build_around(warehouse, MARKET_CONTEXT, tickers, market_context, MARKET_CONTEXT_VERSION)
 
 
 def build_volatility(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
     """Fill `features.volatility` from each ticker, QQQ, SPY, ^VIX and UVXY. Returns rows held per ticker."""
-    return _build_around(warehouse, VOLATILITY, tickers, volatility, VOLATILITY_TICKERS, VOLATILITY_VERSION)
+    return _build_around(warehouse, VOLATILITY, tickers, volatility, VOLATILITY_VERSION)
 
 
 def build_sector_context(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
     """Fill `features.sector_context` from each ticker and the sectors. Returns rows held per ticker."""
-    return _build_around(warehouse, SECTOR_CONTEXT, tickers, sector_context, SECTORS, SECTOR_CONTEXT_VERSION)
+    return _build_around(warehouse, SECTOR_CONTEXT, tickers, sector_context, SECTOR_CONTEXT_VERSION)
 
 
 def build_targets(warehouse: Warehouse, tickers: Sequence[str]) -> Report:
@@ -86,10 +100,10 @@ def _build_around(
     table: Table,
     tickers: Sequence[str],
     compute: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame],
-    others: Sequence[str],
     version: str,
 ) -> Report:
     """Fill a table whose rows depend on other tickers too: a change of any of them builds every ticker anew."""
+    others = AROUND[table.name]
     around = _inputs(warehouse, version, others)
     return _build(
         warehouse,

@@ -11,6 +11,7 @@ import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.signals import mag7_vote, qqq_position, sector_rotation, vix_regime
+from alpha_pipeline.signals.replay import Evidence
 from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.store import Warehouse
@@ -35,7 +36,7 @@ def stale_sessions(warehouse: Warehouse, sessions: Sequence[dt.date]) -> list[st
     """
     held = warehouse.read(tables.QQQ_POSITION, columns=["session", "inputs"])
     asked = pl.DataFrame({"session": list(sessions)}, schema={"session": pl.Date})
-    fresh = asked.join(_digests(warehouse), on="session", how="left").fill_null(NO_INPUTS)
+    fresh = asked.join(input_digests(warehouse), on="session", how="left").fill_null(NO_INPUTS)
     current = fresh.join(held, on=["session", "inputs"], how="semi")
     stale = set(sessions) - set(current.get_column("session"))
     return [session.isoformat() for session in sessions if stale and session >= min(stale)]
@@ -43,7 +44,7 @@ def stale_sessions(warehouse: Warehouse, sessions: Sequence[dt.date]) -> list[st
 
 def write_ballots(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.DataFrame:
     """Fill `signals.mag7_ballots`; returns the rows written."""
-    forecasts = _forecasts(warehouse, BALLOT_MODEL, MAG7, horizon=1)
+    forecasts = _forecasts(warehouse, BALLOT_MODEL, MAG7, mag7_vote.HORIZON)
     return _write(warehouse, tables.MAG7_BALLOTS, mag7_vote.ballots(forecasts), sessions)
 
 
@@ -55,7 +56,7 @@ def write_vote(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.DataFram
 
 def write_ranks(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.DataFrame:
     """Fill `signals.sector_ranks`; returns the rows written."""
-    forecasts = _forecasts(warehouse, SECTOR_MODEL, SECTORS, horizon=5)
+    forecasts = _forecasts(warehouse, SECTOR_MODEL, SECTORS, sector_rotation.HORIZON)
     return _write(warehouse, tables.SECTOR_RANKS, sector_rotation.ranks(forecasts), sessions)
 
 
@@ -68,7 +69,7 @@ def write_rotation(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.Data
 
 def write_regime(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.DataFrame:
     """Fill `signals.vix_regime`; returns the rows written."""
-    forecasts = _forecasts(warehouse, VIX_MODEL, [VIX], horizon=1)
+    forecasts = _forecasts(warehouse, VIX_MODEL, [VIX], vix_regime.HORIZON)
     closes = final_bars(warehouse, [VIX]).select("session", "close")
     rows = vix_regime.regime(forecasts, closes, final_bars(warehouse, ["QQQ"]), _history(sessions))
     return _write(warehouse, tables.VIX_REGIME, rows, sessions)
@@ -80,11 +81,22 @@ def write_position(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.Data
     vote = warehouse.read(tables.MAG7_VOTE, years)
     rotation = warehouse.read(tables.SECTOR_ROTATION, years)
     regime = warehouse.read(tables.VIX_REGIME, years)
-    rows = qqq_position.position(vote, rotation, regime).join(_digests(warehouse), on="session", how="left")
+    rows = qqq_position.position(vote, rotation, regime).join(input_digests(warehouse), on="session", how="left")
     return _write(warehouse, tables.QQQ_POSITION, rows.with_columns(pl.col("inputs").fill_null(NO_INPUTS)), sessions)
 
 
-def _digests(warehouse: Warehouse) -> pl.DataFrame:
+def evidence(warehouse: Warehouse) -> Evidence:
+    """What every signal is made from, as it is held now."""
+    return Evidence(
+        ballots=_forecasts(warehouse, BALLOT_MODEL, MAG7, mag7_vote.HORIZON),
+        sectors=_forecasts(warehouse, SECTOR_MODEL, SECTORS, sector_rotation.HORIZON),
+        vix=_forecasts(warehouse, VIX_MODEL, [VIX], vix_regime.HORIZON),
+        vix_closes=final_bars(warehouse, [VIX]).select("session", "close"),
+        qqq_bars=final_bars(warehouse, ["QQQ"]),
+    )
+
+
+def input_digests(warehouse: Warehouse) -> pl.DataFrame:
     """A hash per session of the forecasts and bars that its signals are made from.
 
     What lies before the first session counts as the first session's: regimes and sizes begin there.

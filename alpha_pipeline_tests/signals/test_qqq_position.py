@@ -77,6 +77,34 @@ def test_precedence(
     assert actual_reason.startswith(reason)
 
 
+def rules(*changes: dict[str, Any]) -> dict[str, qqq_position.Rule]:
+    row = {"sectors_missing": "", "regime_missing": "", **ROTATION, **REGIME, **VOTE}
+    for change in changes:
+        row |= change
+    return {rule.name: rule for rule in qqq_position.rules(row)}
+
+
+def test_the_rules_say_what_was_overruled_and_what_the_others_lack() -> None:
+    found = rules(SPIKE)
+    assert [name for name, rule in found.items() if rule.is_met] == ["exit", "strong buy"]
+    assert (found["exit"].weight, found["strong buy"].weight) == (0.0, 0.82)
+    assert found["abstain"].words == "nothing is missing"
+    assert found["strong buy"].words == "strong buy: 6 of 7 bull; size 0.82 in a normal regime"
+    assert found["half size"].words == "only where the vote is neutral, and it is strong buy"
+    calm = rules(NEUTRAL)
+    assert calm["exit"].words == "P(VIX spike) 5.0 % (from 11.0 %), expected VIX change +1.0 % (above +10 %)"
+    assert calm["strong buy"].words == "4 of 7 bull, more than 4 needed"
+    assert calm["no position"].words == "4 of 7 bull, XLK and XLY both bullish"
+    assert [name for name, rule in calm.items() if rule.is_met] == ["half size"]
+
+
+def test_an_abstention_overrules_a_strong_buy_of_unknown_size() -> None:
+    found = rules(NO_SIZE, {"regime_missing": "QQQ bars"})
+    assert [name for name, rule in found.items() if rule.is_met] == ["abstain", "strong buy"]
+    assert found["abstain"].words == "abstains: no QQQ bars"
+    assert found["strong buy"].weight is None
+
+
 def test_sessions_that_the_other_signals_lack_are_abstentions() -> None:
     vote = MAG7_VOTE.conform(pl.DataFrame([VOTE | NEUTRAL]))
     position = qqq_position.position(vote, SECTOR_ROTATION.empty(), VIX_REGIME.empty())

@@ -45,7 +45,7 @@ def _listened_to(ticker: str) -> str:
     return BALLOT_MODEL if ticker in MAG7 else SECTOR_MODEL if ticker in SECTORS else VIX_MODEL
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def forecast_rows() -> Callable[..., pl.DataFrame]:
     """Forecasts of one ticker with drawn probabilities, so that votes and ranks change.
 

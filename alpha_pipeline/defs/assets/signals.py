@@ -11,7 +11,9 @@ from alpha_pipeline.defs.partitions import SESSIONS
 from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.reports.run_card import digest, render_markdown
 from alpha_pipeline.steps import signals as steps
+from alpha_pipeline.steps.run_card import run_card
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import signals as tables
@@ -19,12 +21,19 @@ from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS
 
 Write = Callable[[Warehouse, Sequence[dt.date]], pl.DataFrame]
+Summary = Callable[[Warehouse, dt.date], dict[str, dg.MetadataValue]]
 CODE_VERSION = "1"
 # Dagster searches the whole range for each: enough for the plots of the web UI, not for nine years at once.
 SESSIONS_WITH_METADATA = 250
 
 
-def _session_asset(table: Table, write: Write, plots: Sequence[str], deps: list[dg.AssetDep]) -> dg.AssetsDefinition:
+def _session_asset(
+    table: Table,
+    write: Write,
+    plots: Sequence[str],
+    deps: list[dg.AssetDep],
+    summary: Summary = lambda _warehouse, _session: {},
+) -> dg.AssetsDefinition:
     """An asset that fills one signal table for every session named.
 
     Args:
@@ -32,6 +41,7 @@ def _session_asset(table: Table, write: Write, plots: Sequence[str], deps: list[
         write: fills it and returns the rows written.
         plots: columns shown as metadata of each session: numbers plot in the web UI.
         deps: what it is made from.
+        summary: further metadata of the newest session.
     """
 
     @dg.asset(
@@ -57,11 +67,21 @@ def _session_asset(table: Table, write: Write, plots: Sequence[str], deps: list[
             shown = {name: firsts[session][name] for name in plots} if session in firsts else {}
             context.add_asset_metadata(
                 {"dagster/partition_row_count": counts.get(session, 0)}
-                | {name: "-" if value == "" else value for name, value in shown.items() if value is not None},
+                | {name: "-" if value == "" else value for name, value in shown.items() if value is not None}
+                | (summary(alpha.warehouse(), session) if session == max(asked) else {}),
                 partition_key=session.isoformat(),
             )
 
     return fill
+
+
+def _run_card(warehouse: Warehouse, session: dt.date) -> dict[str, dg.MetadataValue]:
+    """The run card of the position, in short."""
+    card = run_card(warehouse, session=session)
+    return {
+        "run_card_digest": dg.MetadataValue.text(digest(card)),
+        "run_card": dg.MetadataValue.md(render_markdown(card)),
+    }
 
 
 def _refuse_open_sessions(asked: Sequence[dt.date], now: dt.datetime) -> None:
@@ -104,5 +124,6 @@ ASSETS = [
             dg.AssetDep(tables.SECTOR_ROTATION.asset_key),
             dg.AssetDep(tables.VIX_REGIME.asset_key),
         ],
+        _run_card,
     ),
 ]

@@ -9,6 +9,8 @@ import pytest
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.partitions import range_tags
+from alpha_pipeline.reports.run_card import digest
+from alpha_pipeline.steps.run_card import run_card
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline_tests.defs.world import LAST, World, failures, forecasts, fresh_defs, make_world, plant
@@ -92,3 +94,13 @@ def test_a_week_of_sessions_is_one_run(instance: dg.DagsterInstance, decided: Wo
     assert instance.get_materialized_partitions(QQQ_POSITION) == week
     reasons = decided.warehouse.read(signals.QQQ_POSITION).get_column("reason").to_list()
     assert [reason.partition(":")[0] for reason in reasons] == ["strong buy"] * 4
+
+
+def test_the_newest_position_of_a_run_carries_its_run_card(instance: dg.DagsterInstance, decided: World) -> None:
+    job = fresh_defs(decided.environment).resolve_job_def("daily_signals")
+    assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-23", "2016-11-25")).success
+    newest = shown(instance, signals.QQQ_POSITION.asset_key, "2016-11-25")
+    assert newest["run_card_digest"] == digest(run_card(decided.warehouse))
+    for words in ("replayed: identical", "strong buy: decided", newest["run_card_digest"], "alpha explain 2016-11-25"):
+        assert words in newest["run_card"]
+    assert "run_card" not in shown(instance, signals.QQQ_POSITION.asset_key, "2016-11-23")
