@@ -2,7 +2,7 @@
 
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.warehouse.table import Table
-from alpha_pipeline.warehouse.tables import forecasts, raw, results, signals
+from alpha_pipeline.warehouse.tables import forecasts, proof, raw, results, signals
 
 TABLES: tuple[Table, ...] = (
     raw.BARS,
@@ -29,4 +29,9 @@ TABLES: tuple[Table, ...] = (
     results.RELIABILITY,
     results.DECAY,
     results.FOLDS,
+    proof.RECORDS,
+    proof.TRIALS,
+    proof.COMPARISONS,
+    proof.LEAD_LAG,
+    proof.LUCK,
 )

@@ -76,6 +76,13 @@ class Signal(StrEnum):
     VIX_REGIME = "vix_regime"
 
 
+class CompareWindow(StrEnum):
+    """The sessions that `alpha compare` looks at."""
+
+    WHOLE = "whole"
+    RECENT = "2024_2025h1"
+
+
 WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Folder of the warehouse.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="simulated, files or yahoo.")]
 PathOption = Annotated[str | None, typer.Option("--path", help="File or folder of the files source.")]
@@ -176,6 +183,25 @@ def explain(
     if signal is not None or output_format is not CardFormat.TEXT:
         raise UsageError("--signal and --format are of run cards, and --ticker, --model and --horizon of forecasts.")
     _explain_forecast(settings, asked, ticker or "QQQ", model or "v12_super_model", horizon or 1, out)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="An experiment, or a strategy.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
+    window: Annotated[CompareWindow, typer.Option("--window", help="Which sessions.")] = CompareWindow.WHOLE,
+    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Sessions ahead, of experiments.")] = 1,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Whether A beats B: the difference, its interval, and how small a difference would be found."""
+    from alpha_pipeline.reports.comparison import render
+    from alpha_pipeline.steps.proof import compare as compare_held
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    settings = _settings(warehouse=warehouse)
+    _require_filled(settings)
+    found = compare_held(Warehouse(settings.warehouse), a, b, window=window.value, horizon=horizon)
+    console.print(render(found))
 
 
 @app.command()

@@ -38,6 +38,8 @@ OWNERS = {
     "matplotlib": {"reports"},
     "typer": {"cli"},
     "apprise": {"alerts"},
+    "arch": {"evaluation"},
+    "statsmodels": {"evaluation"},
 }
 
 

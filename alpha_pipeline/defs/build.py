@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from alpha_pipeline.defs import alerts, jobs, newcomers, schedules
-from alpha_pipeline.defs.assets import features, forecasts, raw, reports, results, signals
+from alpha_pipeline.defs.assets import features, forecasts, proof, raw, reports, results, signals
 from alpha_pipeline.defs.checks import CHECKS
 from alpha_pipeline.defs.resources import AlphaResource
 
@@ -23,6 +23,7 @@ def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
             *forecasts.assets(),
             *signals.ASSETS,
             *results.ASSETS,
+            *proof.ASSETS,
             *reports.ASSETS,
         ],
         asset_checks=CHECKS,

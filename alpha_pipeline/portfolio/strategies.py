@@ -8,14 +8,17 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.signals import qqq_position as position_rule
 from alpha_pipeline.signals import volatility_target
 from alpha_pipeline.signals.frames import grid, session_frame
 from alpha_pipeline.universe import SECTORS
 
 QQQ: Final = "QQQ"
+DRAWS: Final = 100  # random rotations that the rotation is compared with
 
 
 def buy_and_hold(sessions: Sequence[dt.date], ticker: str = QQQ) -> pl.DataFrame:
@@ -43,6 +46,26 @@ def qqq_position(position: pl.DataFrame) -> pl.DataFrame:
     return _decisions(position, QQQ, pl.col("target_weight"))
 
 
+def qqq_position_without_exit(vote: pl.DataFrame, rotation: pl.DataFrame, regime: pl.DataFrame) -> pl.DataFrame:
+    """The QQQ position as it would be if `exit_longs` never fired: what the exit rule is judged against.
+
+    Args:
+        vote: rows of ``signals.mag7_vote``.
+        rotation: rows of ``signals.sector_rotation``.
+        regime: rows of ``signals.vix_regime``.
+    """
+    return qqq_position(position_rule.position(vote, rotation, regime.with_columns(exit_longs=pl.lit(value=False))))
+
+
+def mag7_vote(vote: pl.DataFrame) -> pl.DataFrame:
+    """All in QQQ on a strong buy, else cash: the vote by itself.
+
+    Args:
+        vote: rows of ``signals.mag7_vote``.
+    """
+    return _decisions(vote, QQQ, (pl.col("signal") == "strong_buy").cast(pl.Float64))
+
+
 def sector_rotation(rotation: pl.DataFrame) -> pl.DataFrame:
     """Everything in the sector picked, or in cash while there is none; decided first and weekly.
 
@@ -59,9 +82,37 @@ def sector_rotation(rotation: pl.DataFrame) -> pl.DataFrame:
 
 def equal_weight_sectors(sessions: Sequence[dt.date]) -> pl.DataFrame:
     """A seventh in each sector, restored weekly: what picking a sector has to beat."""
+    return grid(_first_and_weekly(sessions), SECTORS).with_columns(weight=pl.lit(1 / len(SECTORS)))
+
+
+def random_picks(sessions: Sequence[dt.date], draw: int) -> pl.DataFrame:
+    """Everything in a sector drawn at random each week: what a rotation without skill does.
+
+    Later sessions change no earlier pick.
+
+    Args:
+        sessions: the sessions to decide.
+        draw: which of the random rotations.
+    """
+    decided = _first_and_weekly(sessions)
+    drawn = np.random.default_rng(draw).integers(len(SECTORS), size=len(decided)).tolist()
+    picks = pl.DataFrame(
+        {"session": decided, "pick": [SECTORS[place] for place in drawn]}, {"session": pl.Date, "pick": pl.String}
+    )
+    weights = grid(decided, SECTORS).join(picks, on="session")
+    return weights.select("session", "ticker", weight=(pl.col("ticker") == pl.col("pick")).cast(pl.Float64))
+
+
+def lagged(decisions: pl.DataFrame) -> pl.DataFrame:
+    """The same decisions taken a session later: an honest record hardly minds, one that knew the future falls apart."""
+    later = {session: calendar.offset(session, 1) for session in decisions["session"].unique()}
+    return decisions.with_columns(pl.col("session").replace_strict(later, return_dtype=pl.Date))
+
+
+def _first_and_weekly(sessions: Sequence[dt.date]) -> list[dt.date]:
+    """The first session and the last one of each week."""
     ordered = session_frame(sessions)["session"].to_list()
-    decided = [s for i, s in enumerate(ordered) if i == 0 or calendar.is_last_of_week(s)]
-    return grid(decided, SECTORS).with_columns(weight=pl.lit(1 / len(SECTORS)))
+    return [session for i, session in enumerate(ordered) if i == 0 or calendar.is_last_of_week(session)]
 
 
 def _decisions(rows: pl.DataFrame, ticker: str, weight: pl.Expr) -> pl.DataFrame:

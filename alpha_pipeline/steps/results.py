@@ -46,25 +46,38 @@ class Record:
     sessions: int
 
 
-def write_ledger(warehouse: Warehouse) -> dict[str, Record]:
-    """Fill `portfolio.ledger` with every strategy from the first signal on; returns how each did."""
-    bars = final_bars(warehouse, ["QQQ", *SECTORS])
+def decisions(warehouse: Warehouse, bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What every strategy decided, by name, from the first signal on; none before there is a signal.
+
+    Args:
+        warehouse: with signals.
+        bars: final bars of QQQ at least.
+    """
     position = warehouse.read(signals.QQQ_POSITION)
-    rotation = warehouse.read(signals.SECTOR_ROTATION)
     decided = position.get_column("session").sort().to_list()
     if not decided:
         return {}
-    weights = {
+    rotation = warehouse.read(signals.SECTOR_ROTATION)
+    vote, regime = warehouse.read(signals.MAG7_VOTE), warehouse.read(signals.VIX_REGIME)
+    return {
         "qqq_position": strategies.qqq_position(position),
+        "qqq_position_without_exit": strategies.qqq_position_without_exit(vote, rotation, regime),
+        "mag7_vote": strategies.mag7_vote(vote),
         "sector_rotation": strategies.sector_rotation(rotation),
         "buy_and_hold": strategies.buy_and_hold(decided),
         "vol_target_15": strategies.vol_target(bars.filter(pl.col("ticker") == "QQQ"), decided),
         "equal_weight_sectors": strategies.equal_weight_sectors(decided),
     }
+
+
+def write_ledger(warehouse: Warehouse) -> dict[str, Record]:
+    """Fill `portfolio.ledger` with every strategy from the first signal on; returns how each did."""
+    bars = traded_bars(warehouse)
+    weights = decisions(warehouse, bars)
     records: dict[str, Record] = {}
-    for name, decisions in weights.items():
+    for name, decided in weights.items():
         try:
-            rows = ledger(name, decisions, bars, cost_bps=COST_BPS)
+            rows = ledger(name, decided, bars, cost_bps=COST_BPS)
         except NotEnoughDataError as error:  # a fund without bars takes its own strategy with it and no other
             report(Progress("ledger", len(records), len(weights), f"{name} left out: {error}"))
             continue
@@ -73,6 +86,11 @@ def write_ledger(warehouse: Warehouse) -> dict[str, Record]:
         warehouse.write(LEDGER, name, rows)
         records[name] = record_of(rows)
     return records
+
+
+def traded_bars(warehouse: Warehouse) -> pl.DataFrame:
+    """Final bars of all that a strategy may hold."""
+    return final_bars(warehouse, ["QQQ", *SECTORS])
 
 
 def write_scores(warehouse: Warehouse) -> dict[str, float]:

@@ -5,6 +5,7 @@ last, so an artifact whose card reads is whole. A model shared by all tickers of
 """
 
 import datetime as dt
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -179,6 +180,22 @@ def load_artifact(warehouse: Warehouse, experiment: str, ticker: str, model_id: 
     card = warehouse.objects.get(f"{stem}.json")
     weights = warehouse.objects.get(f"{stem}.safetensors")
     return None if card is None or weights is None else read_artifact(card, weights)
+
+
+def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str) -> str | None:
+    """The hash of the configuration that a stored member was trained with, from its card; None where there is none.
+
+    Args:
+        warehouse: where the card is.
+        experiment: its name.
+        ticker: whose forecast; a shared model is found under the name of all.
+        model_id: of the member.
+    """
+    for name in (ticker, ALL):
+        card = warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json")
+        if card is not None:
+            return str(json.loads(card)["config_hash"])
+    return None
 
 
 def save_artifact(warehouse: Warehouse, artifact: Artifact) -> None:

@@ -8,10 +8,15 @@ from alpha_pipeline.definitions import definitions
 from alpha_pipeline.defs.build import build_defs
 
 EDGES = """
+evaluation/comparisons <- evaluation/lead_lag, evaluation/scores, forecasts/daily, portfolio/ledger, raw/bars, targets/forward
 evaluation/decay <- forecasts/daily, targets/forward
 evaluation/folds <- forecasts/daily, targets/forward
+evaluation/lead_lag <- forecasts/daily, targets/forward
+evaluation/luck <- evaluation/trials, forecasts/daily, portfolio/ledger, targets/forward
+evaluation/records <- portfolio/ledger, raw/bars
 evaluation/reliability <- forecasts/daily, targets/forward
 evaluation/scores <- forecasts/daily, signals/vix_regime, targets/forward
+evaluation/trials <- forecasts/daily, portfolio/ledger, targets/forward
 features/market_context <- raw/bars
 features/price_action <- raw/bars
 features/sector_context <- raw/bars
@@ -32,7 +37,7 @@ models/v15_sector_context <- features/market_context, features/sector_context, f
 models/v17_no_kan <- raw/bars, targets/forward
 models/v17_no_revin <- raw/bars, targets/forward
 models/v17_pilot <- raw/bars, targets/forward
-portfolio/ledger <- raw/bars, signals/qqq_position, signals/sector_rotation
+portfolio/ledger <- raw/bars, signals/mag7_vote, signals/qqq_position, signals/sector_rotation, signals/vix_regime
 raw/actions <- nothing
 raw/bars <- nothing
 raw/coverage <- nothing
@@ -47,7 +52,7 @@ signals/sector_ranks <- forecasts/daily
 signals/sector_rotation <- signals/sector_ranks
 signals/vix_regime <- forecasts/daily, raw/bars
 targets/forward <- raw/bars
-"""
+"""  # noqa: E501
 TICKER_GROUPS = {"raw", "features", "targets", "models", "forecasts"}
 
 

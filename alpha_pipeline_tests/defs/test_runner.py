@@ -9,8 +9,10 @@ import pytest
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
+from alpha_pipeline.evaluation.trials import HASH_SHOWN
+from alpha_pipeline.steps.trials import UNKNOWN
 from alpha_pipeline.universe import VIX
-from alpha_pipeline.warehouse.tables import results, signals
+from alpha_pipeline.warehouse.tables import proof, results, signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline_tests.defs.world import LAST, World, make_world
@@ -47,6 +49,15 @@ def test_a_day_from_bars_to_scores(tmp_path: Path) -> None:
     assert set(warehouse.read(DAILY).get_column("model")) == {"expanding_mean"}
     assert "buy_and_hold" in warehouse.units(results.LEDGER)
     assert warehouse.units(results.SCORES) == ["expanding_mean"]
+    tried = warehouse.read(proof.TRIALS)
+    assert set(tried.filter(kind="model").select("name", "ticker").rows()) == {
+        ("expanding_mean", ticker) for ticker in ("QQQ", "SPY", VIX)
+    }
+    # The configuration on the cards of the members that this very run has trained.
+    [config] = tried.filter(kind="model")["variant"].unique()
+    assert len(config) == HASH_SHOWN
+    assert config != UNKNOWN
+    assert warehouse.units(proof.LUCK)
     keys = {"-".join(key.path) for key in runner.instance.all_asset_keys()}
     assert "evaluation-scores" in keys
     filled = runner.instance.get_materialized_partitions(dg.AssetKey(["signals", "qqq_position"]))

@@ -11,7 +11,7 @@ from alpha_pipeline.evaluation import metrics
 from alpha_pipeline.portfolio import strategies
 from alpha_pipeline.portfolio.costs import traded_notional
 from alpha_pipeline.portfolio.ledger import ledger
-from alpha_pipeline.signals import volatility_target
+from alpha_pipeline.signals import qqq_position, volatility_target
 from alpha_pipeline.universe import SECTORS
 
 Bars = Callable[..., pl.DataFrame]
@@ -56,6 +56,60 @@ def test_equal_weight_is_restored_weekly() -> None:
     sessions = weights["session"].unique().sort().to_list()
     assert sessions == [WEEKS[0], dt.date(2024, 3, 28), dt.date(2024, 4, 5)]
     assert weights.group_by("session").agg(pl.col("weight").sum())["weight"].to_list() == pytest.approx([1] * 3)
+
+
+def test_the_vote_is_all_or_nothing() -> None:
+    vote = pl.DataFrame({"session": WEEKS[:3], "signal": ["strong_buy", "neutral", "abstain"]})
+    assert strategies.mag7_vote(vote)["weight"].to_list() == [1.0, 0.0, 0.0]
+
+
+def test_without_the_exit_rule_only_the_sessions_that_it_left_differ() -> None:
+    days = WEEKS[:3]
+    vote = pl.DataFrame(
+        {
+            "session": days,
+            "n_bull": 6,
+            "n_voting": 7,
+            "signal": ["strong_buy", "strong_buy", "abstain"],
+            "missing": "NVDA",
+        }
+    )
+    rotation = pl.DataFrame({"session": days, "qqq_allowed": True, "missing": ""})
+    regime = pl.DataFrame(
+        {
+            "session": days,
+            "exit_longs": [True, False, True],
+            "size_multiplier": 0.8,
+            "regime": "calm",
+            "missing": "",
+            "prob_spike": 0.3,
+            "spike_threshold": 0.2,
+            "expected_change": 0.05,
+        }
+    )
+    kept = strategies.qqq_position(qqq_position.position(vote, rotation, regime))
+    without = strategies.qqq_position_without_exit(vote, rotation, regime)
+    assert kept["weight"].to_list() == [0.0, 0.8, 0.0]
+    assert without["weight"].to_list() == [0.8, 0.8, 0.0], "an abstention stays one"
+
+
+def test_random_picks_are_weekly_seeded_and_not_changed_by_later_sessions() -> None:
+    year = calendar.between(dt.date(2023, 1, 3), dt.date(2023, 12, 29))
+    picks = strategies.random_picks(year, 3)
+    assert picks.group_by("session").agg(pl.col("weight").sum())["weight"].unique().to_list() == [1.0]
+    assert picks["session"].n_unique() == strategies.equal_weight_sectors(year)["session"].n_unique()
+    early = strategies.random_picks(year[:100], 3)
+    assert picks.filter(pl.col("session").is_in(early["session"].to_list())).equals(early)
+    held = picks.filter(pl.col("weight") == 1)["ticker"]
+    assert set(held) == set(SECTORS)
+    assert not picks.equals(strategies.random_picks(year, 4))
+
+
+def test_lagged_decisions_are_taken_a_session_later() -> None:
+    decided = strategies.buy_and_hold(WEEKS)
+    assert strategies.lagged(decided).rows() == [(WEEKS[1], "QQQ", 1.0)]
+    friday = pl.DataFrame({"session": [dt.date(2024, 3, 28)], "ticker": "QQQ", "weight": 1.0})
+    assert strategies.lagged(friday)["session"].to_list() == [dt.date(2024, 4, 1)], "Good Friday and the weekend"
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,13 @@ import pytest
 
 from alpha_pipeline import sessions
 from alpha_pipeline.sources.simulated import simulate
+from alpha_pipeline.steps import features
+from alpha_pipeline.steps.results import write_ledger
 from alpha_pipeline.steps.signals import BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
-from alpha_pipeline_tests.pipeline_world import FrameSource, ingest_all
+from alpha_pipeline_tests.pipeline_world import FrameSource, ingest_all, signal_all
 
 FIRST, LAST = dt.date(2015, 10, 1), dt.date(2016, 3, 31)
 
@@ -80,6 +82,23 @@ def forecast_rows() -> Callable[..., pl.DataFrame]:
         return DAILY.conform(rows)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def signal_world(
+    tmp_path_factory: pytest.TempPathFactory, bars: dict[str, pl.DataFrame], forecast_rows: Callable[..., pl.DataFrame]
+) -> Path:
+    """The world of `forecast_world` with the bars and targets of every ticker, signals and the ledger: to be copied."""
+    made = Warehouse(tmp_path_factory.mktemp("signals"))
+    tickers = ("QQQ", VIX, *MAG7, *SECTORS)
+    ingest_all(made, FrameSource(bars), tickers, LAST, FIRST)
+    features.build_targets(made, tickers)
+    days = sessions.between(dt.date(2016, 1, 4), LAST)
+    for ticker in (*MAG7, *SECTORS, VIX):
+        made.write(DAILY, ticker, forecast_rows(ticker, days))
+    signal_all(made, days)
+    write_ledger(made)
+    return made.root
 
 
 @pytest.fixture

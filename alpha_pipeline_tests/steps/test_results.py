@@ -35,6 +35,8 @@ def test_every_strategy_has_a_ledger_from_the_first_fill_on(world: Warehouse) ->
     records = write_ledger(world)
     assert set(records) == {
         "qqq_position",
+        "qqq_position_without_exit",
+        "mag7_vote",
         "sector_rotation",
         "buy_and_hold",
         "vol_target_15",
@@ -58,7 +60,8 @@ def test_buy_and_hold_earns_what_qqq_did(world: Warehouse, bars: dict[str, pl.Da
 
 def test_a_missing_fund_takes_its_own_strategies_with_it_and_no_other(forecast_world: Warehouse) -> None:
     signal_all(forecast_world, DAYS)
-    assert set(write_ledger(forecast_world)) == {"qqq_position", "buy_and_hold", "vol_target_15"}
+    without_sectors = {"qqq_position", "qqq_position_without_exit", "mag7_vote", "buy_and_hold", "vol_target_15"}
+    assert set(write_ledger(forecast_world)) == without_sectors
 
 
 def test_without_positions_there_is_no_ledger(warehouse: Warehouse) -> None:

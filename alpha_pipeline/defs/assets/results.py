@@ -16,7 +16,13 @@ CODE_VERSION = "2"
 @dg.asset(
     key=LEDGER.asset_key,
     description=LEDGER.description,
-    deps=[signals.QQQ_POSITION.asset_key, signals.SECTOR_ROTATION.asset_key, BARS.asset_key],
+    deps=[
+        signals.QQQ_POSITION.asset_key,
+        signals.SECTOR_ROTATION.asset_key,
+        signals.MAG7_VOTE.asset_key,
+        signals.VIX_REGIME.asset_key,
+        BARS.asset_key,
+    ],
     kinds={"polars", "parquet"},
     owners=OWNERS,
     code_version=CODE_VERSION,
