@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from alpha_pipeline.reports.signal_card import SignalCard
-from alpha_pipeline.warehouse.tables import raw, results, signals
+from alpha_pipeline.warehouse.tables import proof, raw, results, signals
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class Evidence:
         reliability: rows of ``evaluation.reliability``.
         decay: rows of ``evaluation.decay``.
         folds: rows of ``evaluation.folds``.
+        comparisons: rows of ``evaluation.comparisons``.
+        records: rows of ``evaluation.records``.
+        lead_lag: rows of ``evaluation.lead_lag``.
+        luck: rows of ``evaluation.luck``.
+        n_trials: rows of ``evaluation.trials``.
         held: columns ticker and session of every final bar.
         coverage: rows of ``raw.coverage``.
         revisions: rows of ``raw.revisions``.
@@ -45,6 +50,11 @@ class Evidence:
     reliability: pl.DataFrame = field(default_factory=results.RELIABILITY.empty)
     decay: pl.DataFrame = field(default_factory=results.DECAY.empty)
     folds: pl.DataFrame = field(default_factory=results.FOLDS.empty)
+    comparisons: pl.DataFrame = field(default_factory=proof.COMPARISONS.empty)
+    records: pl.DataFrame = field(default_factory=proof.RECORDS.empty)
+    lead_lag: pl.DataFrame = field(default_factory=proof.LEAD_LAG.empty)
+    luck: pl.DataFrame = field(default_factory=proof.LUCK.empty)
+    n_trials: int = 0
     held: pl.DataFrame = field(default_factory=lambda: raw.BARS.empty().select("ticker", "session"))
     coverage: pl.DataFrame = field(default_factory=raw.COVERAGE.empty)
     revisions: pl.DataFrame = field(default_factory=raw.REVISIONS.empty)

@@ -21,6 +21,8 @@ VOTE_SESSIONS: Final = 60
 UNKNOWN: Final = "unknown"
 STRATEGY_COLOURS: Final = {
     "qqq_position": "#e4572e",
+    "qqq_position_without_exit": "#d86fcb",
+    "mag7_vote": "#6aa84f",
     "sector_rotation": "#8e6fd8",
     "buy_and_hold": "#3b8ed0",
     "vol_target_15": "#2a9d8f",

@@ -77,7 +77,7 @@ def coverage_words(coverage: pl.DataFrame) -> str:
         [escape(tickers), escape(status), str(missing), escape(detail or "")]
         for status, missing, detail, tickers in alike.iter_rows()
     ]
-    return words + (table(["tickers", "state", "missing each", "detail"], rows, words="tickers") if rows else "")
+    return words + (table(["tickers", "state", "missing each", "detail"], rows, words=("tickers",)) if rows else "")
 
 
 def revisions_words(revisions: pl.DataFrame) -> str:

@@ -5,7 +5,7 @@ grid colours from the same variables, so that they follow it too.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -55,7 +55,7 @@ th { font-weight: 500; color: var(--quiet); text-align: right; vertical-align: b
 th, td { padding: 5px 0 5px 20px; border-bottom: 1px solid var(--line); white-space: nowrap; }
 td { text-align: right; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th.words, td.words { text-align: left; white-space: normal; min-width: 15em; }
+th.words, td.words { text-align: left; white-space: normal; min-width: 12em; }
 @media (max-width: 560px) {
   table { font-size: .84rem; min-width: 100%; }
   th, td { padding-left: 10px; }
@@ -159,15 +159,15 @@ def bullets(sentences: Sequence[str]) -> str:
     return f'<ul class="plain">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>'
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: str = "") -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[str] = ()) -> str:
     """An HTML table that scrolls sideways on a narrow screen.
 
     Args:
         columns: headings, plain text.
         rows: finished HTML, a cell per column.
-        words: the column that holds prose: left-aligned, and its lines break.
+        words: the columns that hold prose: left-aligned, and their lines break.
     """
-    kinds = [' class="words"' if column == words else "" for column in columns]
+    kinds = [' class="words"' if column in words else "" for column in columns]
     head = "".join(f"<th{kind}>{escape(column)}</th>" for column, kind in zip(columns, kinds, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>"

@@ -37,7 +37,7 @@ def _lead(card: RunCard) -> str:
 def _body(part: CardTable) -> str:
     if not part.rows:
         return ""
-    return table(part.columns, [[_cell(cell) for cell in row] for row in part.rows], words=part.words)
+    return table(part.columns, [[_cell(cell) for cell in row] for row in part.rows], words=(part.words,))
 
 
 def _cell(cell: str) -> str:

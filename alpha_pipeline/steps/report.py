@@ -7,7 +7,7 @@ from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.warehouse.store import Warehouse
-from alpha_pipeline.warehouse.tables import raw, results, signals
+from alpha_pipeline.warehouse.tables import proof, raw, results, signals
 
 LATEST = "reports/latest.html"
 LATEST_BRIEF = "reports/latest_brief.html"
@@ -38,6 +38,11 @@ def gather(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> Evidence:
         reliability=warehouse.read(results.RELIABILITY),
         decay=warehouse.read(results.DECAY),
         folds=warehouse.read(results.FOLDS),
+        comparisons=warehouse.read(proof.COMPARISONS),
+        records=warehouse.read(proof.RECORDS),
+        lead_lag=warehouse.read(proof.LEAD_LAG),
+        luck=warehouse.read(proof.LUCK),
+        n_trials=warehouse.read(proof.TRIALS, columns=["trial_id"]).height,
         held=held.filter(pl.col("is_final")).select("ticker", "session"),
         coverage=warehouse.read(raw.COVERAGE),
         revisions=warehouse.read(raw.REVISIONS),

@@ -9,10 +9,21 @@ from alpha_pipeline.defs.policy import OWNERS
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, write_report
-from alpha_pipeline.warehouse.tables import results, signals
+from alpha_pipeline.warehouse.tables import proof, results, signals
 
 CODE_VERSION = "1"
-SHOWN: Final = (results.LEDGER, results.SCORES, results.RELIABILITY, results.DECAY, results.FOLDS)
+SHOWN: Final = (
+    results.LEDGER,
+    results.SCORES,
+    results.RELIABILITY,
+    results.DECAY,
+    results.FOLDS,
+    proof.COMPARISONS,
+    proof.RECORDS,
+    proof.LEAD_LAG,
+    proof.LUCK,
+    proof.TRIALS,
+)
 
 
 @dg.asset(

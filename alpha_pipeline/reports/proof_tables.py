@@ -1,0 +1,139 @@
+"""The tables of the proof in HTML: questions and verdicts, costs and lags, leads, luck, and the leak audit."""
+
+import math
+from html import escape
+from typing import Final
+
+import polars as pl
+
+from alpha_pipeline.reports.page import table
+
+NOTHING_YET: Final = "<p>No rows yet.</p>"
+_VERDICT_CLASS: Final = {
+    "better": "good",
+    "worse": "bad",
+    "undecided": "warn",
+    "leads": "good",
+    "ok": "good",
+    "bad": "bad",
+    "warning": "warn",
+    "nothing": "warn",
+}
+_VARIANTS: Final = ("net", "gross", "lagged")
+
+
+def questions_table(comparisons: pl.DataFrame, primary: str) -> str:
+    """The questions of docs/questions.md, each with its verdict in words and its figures.
+
+    Args:
+        comparisons: rows of ``evaluation.comparisons``.
+        primary: the statistic that decides between two models; its others are in the table of the warehouse.
+    """
+    decides = (pl.col("kind") != "model") | (pl.col("statistic") == primary)
+    asked = comparisons.filter(pl.col("name").str.ends_with("?"), decides).sort("kind", "name", "statistic")
+    rows = [
+        [
+            escape(row["name"]),
+            _verdict(row["verdict"]),
+            escape(row["words"]),
+            _number(row["value"], "+.3f") + _interval(row["ci_low"], row["ci_high"], "+.3f"),
+            _number(row["minimum_detectable"], ".3f"),
+            f"{row['n']:,}",
+        ]
+        for row in asked.iter_rows(named=True)
+    ]
+    columns = ["question", "verdict", "in words", "advantage", "smallest found", "n"]
+    return table(columns, rows, words=("question", "in words")) if rows else NOTHING_YET
+
+
+def records_table(records: pl.DataFrame) -> str:
+    """Each strategy's Sharpe ratio after costs, before them and a session late, and how much it trades.
+
+    Args:
+        records: rows of ``evaluation.records``.
+    """
+    rows = []
+    for (strategy,), own in records.sort("strategy").group_by("strategy", maintain_order=True):
+        held = {(row["variant"], row["metric"]): row for row in own.iter_rows(named=True)}
+        ratios = [held.get((variant, "sharpe"), {}) for variant in _VARIANTS]
+        rest = [held.get(("net", metric), {}).get("value") for metric in ("turnover", "exposure")]
+        rows.append(
+            [
+                escape(str(strategy).replace("_", " ")),
+                *(
+                    _number(one.get("value"), ".2f") + _interval(one.get("ci_low"), one.get("ci_high"), ".2f")
+                    for one in ratios
+                ),
+                _number(rest[0], ".1f"),
+                _number(rest[1], ".0%"),
+            ]
+        )
+    columns = ["strategy", "Sharpe after costs", "before costs", "a session late", "turnover a year", "exposure"]
+    return table(columns, rows) if rows else NOTHING_YET
+
+
+def leads_table(lead_lag: pl.DataFrame) -> str:
+    """The strongest test of each pair and direction.
+
+    Args:
+        lead_lag: rows of ``evaluation.lead_lag``.
+    """
+    order = ["p_value_adjusted", "p_value", "kind", "lag"]
+    strongest = lead_lag.sort(order).unique(["leader", "follower"], keep="first", maintain_order=True)
+    rows = [
+        [
+            escape(f"{row['leader']} before {row['follower']}"),
+            _verdict(row["verdict"]),
+            escape(str(row["kind"]).replace("_", ", ")),
+            str(row["lag"]),
+            _number(row["t_stat"], "+.2f"),
+            _number(row["p_value"], ".3f"),
+            _number(row["p_value_adjusted"], ".3f"),
+            f"{row['n']:,}",
+        ]
+        for row in strongest.sort("follower", "leader", descending=[True, False]).iter_rows(named=True)
+    ]
+    columns = ["who before whom", "verdict", "strongest test", "lag", "t", "p", "p of all tests", "sessions"]
+    return table(columns, rows) if rows else NOTHING_YET
+
+
+def luck_table(luck: pl.DataFrame) -> str:
+    """What luck would explain, in words.
+
+    Args:
+        luck: rows of ``evaluation.luck``.
+    """
+    rows = [
+        [escape(name.replace("_", " ")), escape(metric.replace("_", " ")), _number(value, ".4g"), escape(words)]
+        for name, metric, value, words in luck.sort("name", "metric").iter_rows()
+    ]
+    return table(["of", "figure", "value", "in words"], rows, words=("in words",)) if rows else NOTHING_YET
+
+
+def audit_table(audit: pl.DataFrame) -> str:
+    """What each probe of the leak audit found, alarms first.
+
+    Args:
+        audit: rows of ``evaluation.audit``.
+    """
+    ranks = {"bad": 0, "warning": 1, "nothing": 2, "ok": 3}
+    ordered = audit.sort(pl.col("verdict").replace_strict(ranks, return_dtype=pl.Int64), "probe")
+    rows = [
+        [escape(probe.replace("_", " ")), _verdict(verdict), escape(words)]
+        for probe, verdict, words in ordered.select("probe", "verdict", "words").iter_rows()
+    ]
+    return table(["probe", "verdict", "in words"], rows, words=("in words",)) if rows else NOTHING_YET
+
+
+def _verdict(word: str) -> str:
+    return f'<span class="{_VERDICT_CLASS.get(word, "warn")}">{escape(word)}</span>'
+
+
+def _interval(low: object, high: object, form: str) -> str:
+    if low is None or high is None:
+        return ""
+    return f'<span class="interval">{_number(low, form)} to {_number(high, form)}</span>'
+
+
+def _number(value: object, form: str) -> str:
+    return format(value, form) if isinstance(value, float) and math.isfinite(value) else "&ndash;"
