@@ -26,6 +26,7 @@ class WindowSet(NamedTuple):
     windows: Tensor  # (N, T, F); may be a view whose windows overlap in memory
     targets: Tensor  # (N, H)
     happened: Tensor | None = None  # (N, H), 1.0 where the event of the experiment came
+    shares: Tensor | None = None  # (N,), of each window in the mean loss, of sum 1; None where all count alike
 
 
 class Model(nn.Module):

@@ -108,7 +108,7 @@ def train_experiment(
         experiment: what to train.
         tickers: on which.
         profile: seeds and retraining.
-        device: `auto`, `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`, where members train as stacks.
         progress: told after every fold.
 
     Returns:

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from alpha_pipeline.datasets.folds import TrainingData
 from alpha_pipeline.datasets.matrix import MatrixTrainingData
 from alpha_pipeline.datasets.samples import FloatArray, SingleArray
-from alpha_pipeline.datasets.scaling import fit_scaler
+from alpha_pipeline.datasets.scaling import Scaler, fit_scaler
 from alpha_pipeline.models.architectures import ExpandingMeanArchitecture, TrainingSpec
 from alpha_pipeline.models.baselines import ExpandingMean
-from alpha_pipeline.models.contract import ClosedFormModel, Model, Prediction, TrainedModel, WindowSet
+from alpha_pipeline.models.contract import ClosedFormModel, Prediction, TrainedModel, WindowSet
 from alpha_pipeline.models.events import BullEvent, SpikeEvent
 from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, flagging_threshold, prob_above
 from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, EventCard, sha256
@@ -24,6 +26,31 @@ from alpha_pipeline.training.member import Member, libraries
 from alpha_pipeline.training.weights import encode, fresh_model, load_into
 
 SLOWER: Final = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A member at the point where its fit begins.
+
+    Attributes:
+        member: what to train.
+        model: with the weights that training starts from; a closed form has yet to be fitted.
+        scaler: of the inputs, if the architecture wants them standardised.
+        training: what the weights learn from.
+        validation: what chooses among them.
+        spec: batches and step sizes.
+        epochs: most passes.
+        resets: how often it diverged before.
+    """
+
+    member: Member
+    model: TrainedModel | ClosedFormModel
+    scaler: Scaler | None
+    training: Rows
+    validation: Rows
+    spec: TrainingSpec
+    epochs: int
+    resets: int
 
 
 def fit_member(member: Member, parent: Artifact | None, device: str) -> Artifact:
@@ -39,28 +66,54 @@ def fit_member(member: Member, parent: Artifact | None, device: str) -> Artifact
     Raises:
         DivergedError: the loss left the finite numbers, both times.
     """
-    spec = member.experiment.training
     try:
-        return _fit_member(member, parent, spec, device, resets=0)
+        return _fit_member(member, parent, device, resets=0)
     except DivergedError:
-        slower = spec.model_copy(update={"learning_rate": spec.learning_rate * SLOWER})
-        return _fit_member(member, None, slower, device, resets=1)
+        return _fit_member(member, None, device, resets=1)
 
 
-def _fit_member(member: Member, parent: Artifact | None, spec: TrainingSpec, device: str, *, resets: int) -> Artifact:
-    data, event = member.data, member.experiment.event
+def _fit_member(member: Member, parent: Artifact | None, device: str, *, resets: int) -> Artifact:
+    with reproducible(member.seed):
+        start = begin(member, parent, device, resets=resets)
+        return finish(start, _fit(start))
+
+
+def begin(member: Member, parent: Artifact | None, device: str, *, resets: int) -> Start:
+    """Scale the inputs, and build the model that training starts from, with torch's global generator.
+
+    Args:
+        member: what to train.
+        parent: the artifact that the weights start from, or None to start afresh.
+        device: torch's name of the device.
+        resets: how often it diverged before; each time it is `SLOWER` times as fast.
+
+    Raises:
+        ArtifactError: the parent's weights do not fit.
+    """
+    data, event, spec = member.data, member.experiment.event, member.experiment.training
     standardises = member.experiment.architecture.standardises
     scaler = fit_scaler(data.scaling_rows) if isinstance(data, TrainingData) and standardises else None
     inputs = data.inputs if scaler is None else scaler.apply(data.inputs)
-    with _reproducible(member.seed):
-        model = fresh_model(member.experiment, data.ticker, len(data.columns)).to(device)
-        windows = Windows(torch.from_numpy(np.ascontiguousarray(inputs)).to(device), data.window)
-        targets = torch.from_numpy(data.targets).to(device)
-        happened = None if event is None else torch.from_numpy(_happened(data, event)).to(device)
-        training = Rows(windows, targets, torch.from_numpy(data.train_rows).to(device), happened)
-        validation = Rows(windows, targets, torch.from_numpy(data.validation_rows).to(device), happened)
-        epochs = _fit(model, training, validation, member, spec, parent)
-        return _artifact(member, model.eval(), encode(model, scaler), training, validation, epochs, resets)
+    model = fresh_model(member.experiment, data.ticker, len(data.columns)).to(device)
+    windows = Windows(torch.from_numpy(np.ascontiguousarray(inputs)).to(device), data.window)
+    targets = torch.from_numpy(data.targets).to(device)
+    happened = None if event is None else torch.from_numpy(_happened(data, event)).to(device)
+    training = Rows(windows, targets, torch.from_numpy(data.train_rows).to(device), happened)
+    validation = Rows(windows, targets, torch.from_numpy(data.validation_rows).to(device), happened)
+    if parent is not None:
+        load_into(model, parent)
+    elif isinstance(model, TrainedModel):
+        model.prepare(training.whole())
+    return Start(
+        member=member,
+        model=model,
+        scaler=scaler,
+        training=training,
+        validation=validation,
+        spec=spec.model_copy(update={"learning_rate": spec.learning_rate * SLOWER**resets}),
+        epochs=spec.epochs if parent is None else spec.warm_epochs,
+        resets=resets,
+    )
 
 
 def _happened(data: TrainingData | MatrixTrainingData, event: BullEvent | SpikeEvent) -> SingleArray:
@@ -68,37 +121,33 @@ def _happened(data: TrainingData | MatrixTrainingData, event: BullEvent | SpikeE
     return (data.targets * data.unit > event.log_return(data.unit)).astype(np.float32)
 
 
-def _fit(
-    model: TrainedModel | ClosedFormModel,
-    training: Rows,
-    validation: Rows,
-    member: Member,
-    spec: TrainingSpec,
-    parent: Artifact | None,
-) -> int:
+def _fit(start: Start) -> int:
     """Fit in place; the passes made."""
-    if isinstance(model, ClosedFormModel):
-        model.fit(training.whole(), validation.whole())
+    if isinstance(start.model, ClosedFormModel):
+        start.model.fit(start.training.whole(), start.validation.whole())
         return 0
-    if parent is None:
-        model.prepare(training.whole())
-    else:
-        load_into(model, parent)
-    epochs = spec.epochs if parent is None else spec.warm_epochs
-    return fit(model, training, validation, spec, objective(member.experiment.event), epochs=epochs)
+    loss = objective(start.member.experiment.event)
+    return fit(start.model, start.training, start.validation, start.spec, loss, epochs=start.epochs)
 
 
 @torch.no_grad()
-def _artifact(
-    member: Member, model: Model, weights: bytes, training: Rows, validation: Rows, epochs: int, resets: int
-) -> Artifact:
-    data = member.data
-    held_out = validation.whole()
+def finish(start: Start, epochs: int) -> Artifact:
+    """The artifact of a model that has been fitted.
+
+    Args:
+        start: what the fit began with; its model holds the weights to keep.
+        epochs: passes made.
+
+    Raises:
+        DivergedError: its validation loss is not finite.
+    """
+    member, data, model = start.member, start.member.data, start.model.eval()
+    weights = encode(model, start.scaler)
+    held_out = start.validation.whole()
     prediction = model(held_out.windows)
     loss = float(student_t_nll(prediction, held_out.targets))
     if not np.isfinite(loss):
         raise DivergedError(epochs, loss)
-    event = _event_card(member, prediction, training.whole(), held_out)
     card = Card(
         model_id=member.model_id,
         experiment=member.experiment.name,
@@ -118,22 +167,27 @@ def _artifact(
         n_validation=len(data.validation_rows),
         epochs=epochs,
         validation_loss=loss,
-        baseline_loss=_baseline_loss(training.whole(), held_out),
+        baseline_loss=_baseline_loss(_of(start.training.targets, start.training), held_out.targets),
         spike_thresholds=_spike_thresholds(data, prediction) if isinstance(data, TrainingData) else None,
-        event=event,
-        resets=resets,
+        event=_event_card(member, prediction, start.training, held_out),
+        resets=start.resets,
         weights_sha256=sha256(weights),
     )
     return Artifact(card, weights)
 
 
-def _event_card(member: Member, prediction: Prediction, training: WindowSet, held_out: WindowSet) -> EventCard | None:
+def _of(values: Tensor, slice_: Rows) -> Tensor:
+    """The rows of a slice."""
+    return values.index_select(0, slice_.rows)
+
+
+def _event_card(member: Member, prediction: Prediction, training: Rows, held_out: WindowSet) -> EventCard | None:
     """Calibrate the event's log odds on the validation slice and choose from where to fire, per horizon."""
     event = member.experiment.event
     if event is None or prediction.event_logits is None or held_out.happened is None or training.happened is None:
         return None
     columns = []
-    in_training = _double(training.happened).mean(axis=0)
+    in_training = _double(_of(training.happened, training)).mean(axis=0)
     for log_odds, happened, rate in zip(
         _double(prediction.event_logits).T, _double(held_out.happened).T, in_training, strict=True
     ):
@@ -169,10 +223,10 @@ def _event_card(member: Member, prediction: Prediction, training: WindowSet, hel
     )
 
 
-def _baseline_loss(training: WindowSet, held_out: WindowSet) -> float:
-    """The validation loss of the training slice's unconditional distribution."""
+def _baseline_loss(training: Tensor, held_out: Tensor) -> float:
+    """The validation loss of the training slice's unconditional distribution, from the targets of both."""
     # The labels that there are, (M, H). The rival looks at no window, so they stand for the windows too.
-    learned, judged = (part.targets[torch.isfinite(part.targets).all(dim=-1)] for part in (training, held_out))
+    learned, judged = (targets[torch.isfinite(targets).all(dim=-1)] for targets in (training, held_out))
     rival = ExpandingMean(ExpandingMeanArchitecture(kind="expanding_mean"), learned.shape[1])
     rival.fit(WindowSet(learned, learned), WindowSet(learned[:0], learned[:0]))
     rival = rival.to(judged.device)
@@ -191,18 +245,24 @@ def _spike_thresholds(data: TrainingData, prediction: Prediction) -> tuple[float
     return tuple(flagging_threshold(column, float(base_rate)) for column, base_rate in columns)
 
 
-def _double(tensor: torch.Tensor) -> FloatArray:
+def _double(tensor: Tensor) -> FloatArray:
     return tensor.double().cpu().numpy()
 
 
 @contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
+def reproducible(seed: int) -> Iterator[None]:
     """One thread and a random state of its own; the caller's are put back."""
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread, so that sums are added up in one order; the caller's are put back."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
+        yield
     finally:
         torch.set_num_threads(threads)

@@ -1,5 +1,7 @@
 """The one training loop: every gradient-trained experiment, one member at a time, the same bits each time.
 
+On a GPU `stack` does the same for many members at once.
+
 Windows are views of one tensor, gathered by index; there is no DataLoader. Determinism comes from one thread,
 a random state seeded per member, and shapes that depend on the training data alone.
 """
@@ -16,7 +18,7 @@ from alpha_pipeline.models.architectures import TrainingSpec
 from alpha_pipeline.models.contract import TrainedModel, WindowSet
 from alpha_pipeline.training.losses import Objective
 
-_EVALUATION_BATCH = 512
+EVALUATION_BATCH = 512
 
 
 class DivergedError(AlphaError):
@@ -30,12 +32,13 @@ class Windows:
     """Windows by the row they end in: views of (rows, F) or (rows, N, F), copied only when a batch is taken."""
 
     def __init__(self, inputs: Tensor, length: int) -> None:
-        self._length = length
+        self.inputs = inputs
+        self.length = length
         self._views = inputs.unfold(0, length, 1).movedim(-1, 1)  # (rows - T + 1, T, F) or (…, T, N, F)
 
     def ending_at(self, rows: Tensor) -> Tensor:
         """Windows (len(rows), T, F) or (len(rows), T, N, F) whose last rows are given."""
-        return self._views.index_select(0, rows - self._length + 1)
+        return self._views.index_select(0, rows - self.length + 1)
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def train_epoch(
 def _loss(model: TrainedModel, slice_: Rows, objective: Objective) -> float:
     model.eval()
     total = 0.0
-    for rows in torch.split(slice_.rows, _EVALUATION_BATCH):
+    for rows in torch.split(slice_.rows, EVALUATION_BATCH):
         batch = slice_.take(rows)
         total += float(objective(model(batch.windows), batch)) * len(rows)
     return total / len(slice_.rows)

@@ -13,13 +13,18 @@ from alpha_pipeline.models.events import BullEvent, SpikeEvent
 Objective = Callable[[Prediction, WindowSet], Tensor]
 
 
-def student_t_nll(prediction: Prediction, targets: Tensor) -> Tensor:
+def student_t_nll(prediction: Prediction, targets: Tensor, shares: Tensor | None = None) -> Tensor:
     """Negative log likelihood of targets (B, H) under a Student-t, mean over batch and horizons, in nats.
 
     A proper score: it rewards the right location, scale and tail together. Its gradient in the location is
     bounded, so one crash does not turn the weights.
 
     Of a matrix, targets (B, N, H), it is the mean over the tickers that have a label.
+
+    Args:
+        prediction: of the batch.
+        targets: (B, H), or (B, N, H) of a matrix.
+        shares: of each row in the mean, (B,), of sum 1; None where all count alike.
     """
     if targets.ndim == 3:
         known = torch.isfinite(targets).all(dim=-1)  # (B, N)
@@ -28,10 +33,12 @@ def student_t_nll(prediction: Prediction, targets: Tensor) -> Tensor:
     df = prediction.degrees_of_freedom
     z = (targets - prediction.location) * torch.exp(-prediction.log_scale)  # (B, H)
     constant = torch.lgamma(df / 2) - torch.lgamma((df + 1) / 2) + 0.5 * torch.log(df * math.pi)  # (H,)
-    return (constant + prediction.log_scale + 0.5 * (df + 1) * torch.log1p(z * z / df)).mean()
+    return _mean(constant + prediction.log_scale + 0.5 * (df + 1) * torch.log1p(z * z / df), shares)
 
 
-def event_loss(event: BullEvent | SpikeEvent, log_odds: Tensor, happened: Tensor) -> Tensor:
+def event_loss(
+    event: BullEvent | SpikeEvent, log_odds: Tensor, happened: Tensor, shares: Tensor | None = None
+) -> Tensor:
     """Weighted cross-entropy of an event, mean over batch and horizons, in nats.
 
     With the weights of `BullEvent` it bounds from above the Lagrangian of "catch as many as you can while the stated
@@ -48,21 +55,26 @@ def event_loss(event: BullEvent | SpikeEvent, log_odds: Tensor, happened: Tensor
         event: whose costs.
         log_odds: (B, H).
         happened: (B, H), 0 or 1.
+        shares: of each row in the mean, (B,), of sum 1; None where all count alike.
     """
     miss, false_alarm = event.miss_cost, event.false_alarm_cost
     shifted = log_odds + math.log(miss / false_alarm)
     misses = miss * happened * F.softplus(-shifted)
     false_alarms = false_alarm * (1 - happened) * F.softplus(shifted)
-    return 2 * (misses + false_alarms).mean() / (miss + false_alarm)
+    return 2 * _mean(misses + false_alarms, shares) / (miss + false_alarm)
+
+
+def _mean(losses: Tensor, shares: Tensor | None) -> Tensor:
+    return losses.mean() if shares is None else (losses.mean(dim=-1) * shares).sum()
 
 
 def objective(event: BullEvent | SpikeEvent | None) -> Objective:
     """What training minimises: the likelihood of the return, and the loss of the event where there is one."""
 
     def loss(prediction: Prediction, batch: WindowSet) -> Tensor:
-        likelihood = student_t_nll(prediction, batch.targets)
+        likelihood = student_t_nll(prediction, batch.targets, batch.shares)
         if event is None or prediction.event_logits is None or batch.happened is None:
             return likelihood
-        return likelihood + event.weight * event_loss(event, prediction.event_logits, batch.happened)
+        return likelihood + event.weight * event_loss(event, prediction.event_logits, batch.happened, batch.shares)
 
     return loss

@@ -1,21 +1,25 @@
-"""Who runs a training task: worker processes, or this one."""
+"""Who runs a training task: worker processes, this one, or the stacks of a device."""
 
 import sys
 import types
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary
 
-from alpha_pipeline.models.architectures import is_worth_a_worker
+from alpha_pipeline.models.architectures import Architecture, is_shared, is_trained, is_worth_a_worker
 from alpha_pipeline.training.artifact import Artifact
 from alpha_pipeline.training.member import Task
 from alpha_pipeline.training.worker import start_worker, train_task
 
+if TYPE_CHECKING:
+    from alpha_pipeline.training.stacks import Stacks
+
 _RESTARTS = 2
+_ROOM = 256  # tasks; twice the slots of the largest stack, so that who waits takes a slot the moment it is free
 
 
 class Crew:
@@ -65,6 +69,10 @@ class Crew:
         self._pool_of[future] = pool
         return future
 
+    def wait(self, running: Collection[Future[Artifact]]) -> set[Future[Artifact]]:
+        """Wait until some are finished; those."""
+        return wait(running, return_when=FIRST_COMPLETED).done
+
     def may_retry(self, future: Future[Artifact]) -> bool:
         """Whether a failed task failed only because a worker of its pool died (killed, out of memory).
 
@@ -77,6 +85,49 @@ class Crew:
             self._pool = None
             self._restarts_left -= 1
         return self._restarts_left >= 0
+
+
+class StackingCrew(Crew):
+    """Trains models of one ticker on a device as stacks; all else as any crew does.
+
+    Args:
+        workers: processes, for what is not stacked.
+        device: torch's name of the device.
+        slots: of a stack; None for as many as the device's memory bears.
+    """
+
+    def __init__(self, workers: int, device: str, slots: int | None) -> None:
+        super().__init__(workers, device)
+        self._slots = slots
+        self._stacks: Stacks | None = None
+
+    @property
+    def room(self) -> int:
+        """How many tasks to hand over at a time: enough to fill the stack and to refill it."""
+        return _ROOM if self._slots is None else 2 * self._slots
+
+    def submit(self, task: Task) -> Future[Artifact]:
+        """Let a task wait for a slot, or run it as any crew does."""
+        if not is_stacked(task.member.experiment.architecture):
+            return super().submit(task)
+        if self._stacks is None:
+            from alpha_pipeline.training.stacks import Stacks  # noqa: PLC0415 - torch, as in `worker`
+
+            self._stacks = Stacks(self._device, self._slots)
+        return self._stacks.submit(task)
+
+    def wait(self, running: Collection[Future[Artifact]]) -> set[Future[Artifact]]:
+        """Train on, round by round, until some are finished; those."""
+        while self._stacks is not None and self._stacks.busy:
+            if done := {future for future in running if future.done()}:
+                return done
+            self._stacks.turn()
+        return super().wait(running)
+
+
+def is_stacked(architecture: Architecture) -> bool:
+    """Whether a GPU trains it in a stack: a model of one ticker that is fitted by gradient descent."""
+    return is_trained(architecture) and not is_shared(architecture)
 
 
 def _run_here(task: Task, device: str) -> Future[Artifact]:

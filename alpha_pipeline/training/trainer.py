@@ -1,4 +1,4 @@
-"""Trains chains of folds side by side: who trains what and when. The weights do not depend on it.
+"""Trains chains of folds side by side: who trains what and when. On one device the weights do not depend on it.
 
 A chain is one (experiment, ticker, seed) over its folds; a shared model's chain is of all its tickers. The folds of a
 chain follow each other, because the weights of one may start the next; chains are independent. Every finished fold is
@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from alpha_pipeline.models.architectures import is_trained
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.training.artifact import Artifact, ArtifactError
 from alpha_pipeline.training.member import Member, Task
-from alpha_pipeline.training.pool import Crew
+from alpha_pipeline.training.pool import Crew, StackingCrew, is_stacked
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ def train(
     save: Save,
     workers: int = 1,
     device: str = "cpu",
+    slots: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> TrainingResult:
     """Train what is not yet trained.
@@ -120,6 +121,8 @@ def train(
         save: stores an artifact; called in this process, before the next fold of its chain starts.
         workers: worker processes for gradient training; 0 or 1 trains in this process.
         device: torch's name of the device, ``cpu`` or ``cuda``.
+        slots: how many members of an experiment a stack trains side by side; None for as many as a GPU's memory bears,
+            and for no stack on a CPU.
         progress: called in this process after every fold.
 
     Returns:
@@ -129,7 +132,7 @@ def train(
     tally = _Tally(sum(len(course.folds) for course in courses), progress)
     waiting = deque(courses)
     running: dict[Future[Artifact], _Course] = {}
-    with Crew(workers, device) as crew:
+    with _crew(chains, workers, device, slots) as crew:
         while waiting or running:
             while waiting and len(running) < crew.room:
                 course = waiting.popleft()
@@ -138,8 +141,7 @@ def train(
                 task = course.task()
                 if task is not None:
                     running[crew.submit(task)] = course
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
+            for future in crew.wait(running):
                 course = running.pop(future)
                 error = future.exception()
                 if error is None:
@@ -158,6 +160,14 @@ def train(
         n_found=tally.n_found,
         trained_ids=frozenset(tally.trained_ids),
     )
+
+
+def _crew(chains: Sequence[Chain], workers: int, device: str, slots: int | None) -> Crew:
+    """On a GPU the models of single tickers are stacked: its launches take longer than a small model's step."""
+    stacks = device != "cpu" or slots is not None
+    if stacks and any(is_stacked(chain.experiment.architecture) for chain in chains):
+        return StackingCrew(workers, device, slots)
+    return Crew(workers, device)
 
 
 def find(chain: Chain, load: Load) -> list[Artifact]:
