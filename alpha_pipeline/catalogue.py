@@ -2,7 +2,7 @@
 
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.warehouse.table import Table
-from alpha_pipeline.warehouse.tables import forecasts, proof, raw, results, signals
+from alpha_pipeline.warehouse.tables import audit, forecasts, proof, raw, results, signals
 
 TABLES: tuple[Table, ...] = (
     raw.BARS,
@@ -34,4 +34,5 @@ TABLES: tuple[Table, ...] = (
     proof.COMPARISONS,
     proof.LEAD_LAG,
     proof.LUCK,
+    audit.AUDIT,
 )

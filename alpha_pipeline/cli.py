@@ -237,6 +237,33 @@ def doctor(source: SourceOption = None, path: PathOption = None, warehouse: Ware
 
 
 @app.command()
+def audit(warehouse: WarehouseOption = None) -> None:
+    """Look for leaks of the future, in the pipeline and in what is held; exit code 1 when one is found."""
+    settings = _settings(warehouse=warehouse)
+    _require_filled(settings)
+    with _progress_bars("loading") as observe:
+        from alpha_pipeline.reports.audit import render
+        from alpha_pipeline.steps.audit import audit as look
+        from alpha_pipeline.warehouse.market import read_market
+        from alpha_pipeline.warehouse.store import Warehouse
+
+        observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
+        held = Warehouse(settings.warehouse)
+        found = list(look(held, settings.now()))
+    if not found:
+        raise NotEnoughDataError(f"{settings.warehouse} holds no bars to audit. `alpha run` fills it.")
+    _publish_views(settings)
+    market = read_market(held)
+    console.print(render(found, market.market if market else "", is_simulated=bool(market and market.is_simulated)))
+    bad = [one.probe for one in found if not one.passed]
+    if bad:
+        raise AlphaError(
+            f"The future leaks: {len(bad)} of {len(found)} probes say so ({', '.join(bad)}). Their lines name the "
+            "culprit; no figure of this warehouse is to be believed until it is mended."
+        )
+
+
+@app.command()
 def alerts(
     test: Annotated[bool, typer.Option("--test", help="Send a test alert to each; exit code 1 if one fails.")] = False,
 ) -> None:
@@ -511,8 +538,8 @@ def _session(day: str | None) -> dt.date | None:
 
 
 @contextmanager
-def _runner(settings: Settings) -> "Iterator[Runner]":
-    """A runner whose progress shows as one bar per stage."""
+def _progress_bars(detail: str) -> Iterator[steps_progress.Observer]:
+    """One bar per stage of the work done inside, the first with a detail while it begins."""
     bars = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", justify="left"),
@@ -535,7 +562,14 @@ def _runner(settings: Settings) -> "Iterator[Runner]":
             bars.update(task, completed=step.done, total=step.total or None, detail=step.detail)
 
     with bars, steps_progress.watching(observe):
-        observe(steps_progress.Progress("start", 0, 0, "loading"))
+        observe(steps_progress.Progress("start", 0, 0, detail))
+        yield observe
+
+
+@contextmanager
+def _runner(settings: Settings) -> "Iterator[Runner]":
+    """A runner whose progress shows as one bar per stage."""
+    with _progress_bars("loading") as observe:
         from alpha_pipeline.defs.runner import Runner
 
         runner = Runner(settings)

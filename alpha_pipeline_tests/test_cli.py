@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from alpha_pipeline.warehouse import views
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
-from alpha_pipeline.warehouse.tables.raw import COVERAGE
+from alpha_pipeline.warehouse.tables.raw import BARS, COVERAGE
 from alpha_pipeline_tests.pipeline_world import ingest_all, signal_all
 
 FIRST, LAST = dt.date(2012, 1, 3), dt.date(2016, 1, 29)
@@ -138,6 +139,7 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
         ("compare ridge lightgbm", 1, ["`alpha run` fills it"]),
         ("explain --ticker $$", 2, ["'$$' cannot be a ticker"]),
         ("sql {query}", 1, ["`alpha run` fills it"]),
+        ("audit", 1, ["`alpha run` fills it"]),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_no_trace(
@@ -156,7 +158,7 @@ def test_a_name_that_cannot_be_a_ticker_is_refused(tmp_path: Path, name: str) ->
     assert on_disk(tmp_path) == {}
 
 
-@pytest.mark.parametrize("command", ["today", "run", "doctor", "sql x", "tickers list"])
+@pytest.mark.parametrize("command", ["today", "run", "doctor", "sql x", "tickers list", "audit"])
 def test_a_file_is_no_warehouse(files: Path, command: str) -> None:
     before = on_disk(files)
     outcome = alpha(*command.split(), "--warehouse", files / "sound.csv")
@@ -294,6 +296,35 @@ def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: P
     sound = alpha("doctor", "--warehouse", whole.root)
     assert sound.code == 0
     assert "all complete; bars to 2016-01-29, the last closed session is 2016-01-29" in sound.out
+
+
+def test_an_audit_says_what_each_probe_found_and_its_exit_code_whether_the_future_leaks(
+    tmp_path: Path, simulated: Path
+) -> None:
+    shutil.copytree(simulated, tmp_path / "audited")
+    asked = ("audit", "--warehouse", tmp_path / "audited")
+    first = process(*asked)
+    assert first.code == 0, first.err
+    assert "SIMULATED · Leak audit of simulated(seed=7, planted_ic=0.0): 22 probes, 0 found a leak" in first.out
+    lines = {line.split()[1]: line.split()[0] for line in first.out.splitlines()[1:] if not line.startswith("    ")}
+    assert lines["truncation"] == lines["planted_signal"] == "ok"
+    assert lines["stored_cards"] == "-"
+    assert "leak audit" in first.err
+    held = Warehouse(tmp_path / "audited")
+    day = held.read(BARS, ["QQQ"])["session"][-1]
+    rows = pl.DataFrame({"session": [day], "ticker": ["QQQ"], "horizon": [1], "model": ["ridge"], "model_id": ["gone"]})
+    none = dict.fromkeys(("prob_spike", "spike_threshold", "prob_bull", "bull_threshold", "bull_move"))
+    rows = rows.with_columns(
+        expected_return=0.01, forecast_vol=0.01, prob_up=0.5, seeds=1, seed_spread=0.0, is_live=False, **none
+    ).with_columns(trained_through=pl.lit(day), made_at=pl.lit(dt.datetime(2016, 1, 30, tzinfo=dt.UTC)))
+    held.write(DAILY, "QQQ", DAILY.conform(rows))
+    again = alpha(*asked)
+    assert again.code == 1
+    [bad] = [line for line in again.out.splitlines() if line.startswith("bad ")]
+    assert "ridge, QQQ: 2016-01-29 at horizon 1 was forecast from labels not known before it" in bad
+    assert again.err.splitlines()[-1].startswith("error: The future leaks: 1 of 22 probes say so (stored_forecasts).")
+    verdicts = alpha("sql", "select probe from evaluation.audit where not passed", "--format", "csv", *asked[1:])
+    assert verdicts.out.split() == ["probe", "stored_forecasts"]
 
 
 def test_tickers_come_and_go(tmp_path: Path, files: Path) -> None:

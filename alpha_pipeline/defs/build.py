@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from alpha_pipeline.defs import alerts, jobs, newcomers, schedules
-from alpha_pipeline.defs.assets import features, forecasts, proof, raw, reports, results, signals
+from alpha_pipeline.defs.assets import audit, features, forecasts, proof, raw, reports, results, signals
 from alpha_pipeline.defs.checks import CHECKS
 from alpha_pipeline.defs.resources import AlphaResource
 
@@ -24,9 +24,10 @@ def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
             *signals.ASSETS,
             *results.ASSETS,
             *proof.ASSETS,
+            *audit.ASSETS,
             *reports.ASSETS,
         ],
-        asset_checks=CHECKS,
+        asset_checks=[*CHECKS, *audit.CHECKS],
         jobs=jobs.ALL,
         schedules=schedules.SCHEDULES,
         sensors=[*schedules.SENSORS, *newcomers.SENSORS, *alerts.SENSORS],

@@ -49,7 +49,7 @@ SIGNALS = dg.define_asset_job(
 RESULTS = dg.define_asset_job(
     "results",
     selection=_tables("portfolio", "evaluation", "reports") | dg.AssetSelection.all_asset_checks(),
-    description="The ledger of every strategy, the scores, what luck would explain, the reports, and every check.",
+    description="Every ledger, the scores, what luck would explain, the leak audit, the reports, and every check.",
 )
 
 ALL = [REFRESH_BARS, PREPARE, TRAIN, LEARN, PREDICT, SIGNALS, RESULTS]

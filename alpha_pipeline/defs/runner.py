@@ -74,7 +74,7 @@ class Runner:
         self.ingest(tickers)
         self.train(tickers, chosen)
         self.signals()
-        self._run(Stage("ledger, scores and checks", jobs.RESULTS.name, {}))
+        self._run(Stage("ledger, scores, audit and checks", jobs.RESULTS.name, {}))
 
     def ingest(self, tickers: Sequence[str] | None) -> None:
         """Refresh bars; a ticker that fails is noted in `problems` and the others go on."""

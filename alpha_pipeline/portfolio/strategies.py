@@ -6,7 +6,7 @@ Each function returns decisions: columns session, ticker, weight, to be filled a
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -113,6 +113,34 @@ def _first_and_weekly(sessions: Sequence[dt.date]) -> list[dt.date]:
     """The first session and the last one of each week."""
     ordered = session_frame(sessions)["session"].to_list()
     return [session for i, session in enumerate(ordered) if i == 0 or calendar.is_last_of_week(session)]
+
+
+class SignalRows(NamedTuple):
+    """What was signalled: rows of the tables of those names."""
+
+    position: pl.DataFrame
+    vote: pl.DataFrame
+    rotation: pl.DataFrame
+    regime: pl.DataFrame
+
+
+def decisions(signalled: SignalRows, bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What every strategy decides, by its name; the product's first.
+
+    Args:
+        signalled: one position at least: the rivals decide on its sessions.
+        bars: QQQ's bars from the first on; those of other tickers are left out.
+    """
+    decided = signalled.position.get_column("session").sort().to_list()
+    return {
+        "qqq_position": qqq_position(signalled.position),
+        "qqq_position_without_exit": qqq_position_without_exit(signalled.vote, signalled.rotation, signalled.regime),
+        "mag7_vote": mag7_vote(signalled.vote),
+        "sector_rotation": sector_rotation(signalled.rotation),
+        "buy_and_hold": buy_and_hold(decided),
+        "vol_target_15": vol_target(bars.filter(pl.col("ticker") == QQQ), decided),
+        "equal_weight_sectors": equal_weight_sectors(decided),
+    }
 
 
 def _decisions(rows: pl.DataFrame, ticker: str, weight: pl.Expr) -> pl.DataFrame:

@@ -54,20 +54,15 @@ def decisions(warehouse: Warehouse, bars: pl.DataFrame) -> dict[str, pl.DataFram
         bars: final bars of QQQ at least.
     """
     position = warehouse.read(signals.QQQ_POSITION)
-    decided = position.get_column("session").sort().to_list()
-    if not decided:
+    if position.is_empty():
         return {}
-    rotation = warehouse.read(signals.SECTOR_ROTATION)
-    vote, regime = warehouse.read(signals.MAG7_VOTE), warehouse.read(signals.VIX_REGIME)
-    return {
-        "qqq_position": strategies.qqq_position(position),
-        "qqq_position_without_exit": strategies.qqq_position_without_exit(vote, rotation, regime),
-        "mag7_vote": strategies.mag7_vote(vote),
-        "sector_rotation": strategies.sector_rotation(rotation),
-        "buy_and_hold": strategies.buy_and_hold(decided),
-        "vol_target_15": strategies.vol_target(bars.filter(pl.col("ticker") == "QQQ"), decided),
-        "equal_weight_sectors": strategies.equal_weight_sectors(decided),
-    }
+    held = strategies.SignalRows(
+        position,
+        vote=warehouse.read(signals.MAG7_VOTE),
+        rotation=warehouse.read(signals.SECTOR_ROTATION),
+        regime=warehouse.read(signals.VIX_REGIME),
+    )
+    return strategies.decisions(held, bars)
 
 
 def write_ledger(warehouse: Warehouse) -> dict[str, Record]:

@@ -8,6 +8,7 @@ from alpha_pipeline.definitions import definitions
 from alpha_pipeline.defs.build import build_defs
 
 EDGES = """
+evaluation/audit <- forecasts/daily, portfolio/ledger, raw/bars
 evaluation/comparisons <- evaluation/lead_lag, evaluation/scores, forecasts/daily, portfolio/ledger, raw/bars, targets/forward
 evaluation/decay <- forecasts/daily, targets/forward
 evaluation/folds <- forecasts/daily, targets/forward
@@ -168,6 +169,7 @@ def test_checks_are_of_the_tables_and_run_with_the_results(repository: dg.Reposi
         "raw/bars vix_agrees",
         "forecasts/daily no_look_ahead",
         "signals/qqq_position decided",
+        "evaluation/audit leak_free",
     }
     of_jobs = {job.name: len(job.asset_layer.asset_graph.asset_check_keys) for job in repository.get_all_jobs()}
     assert {name for name, count in of_jobs.items() if count and not name.startswith("__")} == {"results"}

@@ -1,0 +1,118 @@
+"""Probes of what was said live: it is never rewritten, and nothing counts as live that was not in time."""
+
+import datetime as dt
+from typing import Final
+
+import polars as pl
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.evaluation.audit.finding import Figures, Finding, judged
+from alpha_pipeline.evaluation.audit.pipeline import Pipeline
+from alpha_pipeline.warehouse.store import content_hash
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
+
+LIVE: Final = "live_rows"
+STORED_LIVE: Final = "stored_live_rows"
+# ^VIX prints until a quarter of an hour after the close: a forecast of the session is not made before.
+PRINTING: Final = dt.timedelta(minutes=15)
+
+SETTLING: Final = dt.timedelta(days=1)
+
+_DAY: Final = dt.date(2024, 1, 17)
+
+
+def live_rows(pipeline: Pipeline) -> Finding:
+    """Forecast a session live, and again after its bars were restated: what was said stays, to the time it was said.
+
+    Args:
+        pipeline: its stamp and merge are looked at.
+    """
+    following = calendar.offset(_DAY, 1)
+    evening, late = calendar.close_time(_DAY) + dt.timedelta(hours=1), calendar.open_time(following)
+    held = DAILY.conform(pipeline.stamp(_forecast(0.001), evening))
+    fresh = DAILY.conform(pipeline.stamp(_forecast(-0.02), late))
+    wrong = []
+    if not held["is_live"].item():
+        wrong.append("a forecast made on the evening before is not counted as live")
+    if fresh["is_live"].item():
+        wrong.append("a forecast made at the open that it is for counts as live")
+    merged = DAILY.conform(pipeline.merge(held, fresh))
+    if not merged.equals(held):
+        wrong.append(
+            f"a live forecast of {held['expected_return'].item():+.1%} made at {evening:%H:%M} is rewritten to "
+            f"{merged['expected_return'][0]:+.1%}"
+        )
+    return judged(LIVE, wrong, "a live forecast stays as it was made when its session is forecast again")
+
+
+def _forecast(expected_return: float) -> pl.DataFrame:
+    """One row of `forecasts.daily` but `made_at` and `is_live`."""
+    return pl.DataFrame(
+        {
+            "model": ["audit"],
+            "ticker": ["QQQ"],
+            "session": [_DAY],
+            "horizon": [1],
+            "expected_return": [expected_return],
+            "forecast_vol": [0.01],
+            "prob_up": [0.5],
+            **{name: [None] for name in ("prob_spike", "spike_threshold", "prob_bull", "bull_threshold", "bull_move")},
+            "trained_through": [calendar.offset(_DAY, -10)],
+            "model_id": ["audit"],
+            "seeds": [1],
+            "seed_spread": [0.0],
+        }
+    )
+
+
+def stored_live_rows(forecasts: pl.DataFrame, before: Figures, now: dt.datetime) -> Finding:
+    """The live rows held at the last audit are held still, and each was made in time.
+
+    Args:
+        forecasts: rows of `forecasts.daily`.
+        before: the figures of the last audit; none at first.
+        now: the clock's time. Rows made within a day are left to the next audit: a run that began before may still
+            be writing.
+
+    Returns:
+        The figures to hand to the next audit: `made_through` (ISO time), and `rows` and `digest` of the live rows made
+        until then.
+    """
+    live = forecasts.filter("is_live")
+    until = now - SETTLING
+    wrong = []
+    if "made_through" in before:
+        then = live.filter(pl.col("made_at") <= dt.datetime.fromisoformat(str(before["made_through"])))
+        if _digest(then) != before["digest"]:
+            wrong.append(
+                f"live forecasts made until {before['made_through']} are not what they were: {before['rows']} rows "
+                f"then, {then.height} now, or other values"
+            )
+    wrong += _out_of_time(live)
+    settled = live.filter(pl.col("made_at") <= until)
+    figures: Figures = {"made_through": until.isoformat(), "rows": settled.height, "digest": _digest(settled)}
+    if wrong:  # what was found is said again until somebody has looked: the next audit compares with the same rows
+        figures |= before
+    elif live.is_empty():
+        return Finding(STORED_LIVE, "nothing", "no forecast was made live yet", figures)
+    return judged(STORED_LIVE, wrong, f"{live.height:,} live forecasts are as they were made, each in time", figures)
+
+
+def _digest(live: pl.DataFrame) -> str:
+    return content_hash(DAILY, DAILY.conform(live))
+
+
+def _out_of_time(live: pl.DataFrame) -> list[str]:
+    wrong = []
+    for session, first, last in (
+        live.group_by("session", maintain_order=True)
+        .agg(first=pl.col("made_at").min(), last=pl.col("made_at").max())
+        .iter_rows()
+    ):
+        if first < calendar.close_time(session) + PRINTING:
+            wrong.append(f"a forecast of {session} was made at {first:%Y-%m-%d %H:%M} UTC, before ^VIX had closed")
+        if last >= calendar.open_time(calendar.offset(session, 1)):
+            wrong.append(
+                f"a forecast of {session} counts as live and was made at {last:%Y-%m-%d %H:%M} UTC, after the open"
+            )
+    return wrong

@@ -1,0 +1,105 @@
+"""What is stored, as values: folds, seeds and the shares that a ledger is compared with."""
+
+import datetime as dt
+
+import polars as pl
+import pytest
+
+from alpha_pipeline import sessions as calendar
+from alpha_pipeline.evaluation.audit.fill import apart_from_shares, by_shares
+from alpha_pipeline.evaluation.audit.finding import NAMED, judged
+from alpha_pipeline.evaluation.audit.stored import stored_cards, stored_forecasts, stored_ledger, stored_slices
+from alpha_pipeline.portfolio.ledger import ledger
+from alpha_pipeline.training.artifact import Card
+from alpha_pipeline_tests.audit_world import bench
+
+DAYS = calendar.between(dt.date(2024, 1, 2), dt.date(2024, 1, 8))
+
+
+def card(name: str = "a", **given: object) -> Card:
+    values: dict[str, object] = {
+        "model_id": name,
+        "experiment": "ridge",
+        "ticker": "QQQ",
+        "seed": 0,
+        "fold": 1,
+        "first_session": dt.date(2017, 1, 3),
+        "end_session": dt.date(2018, 1, 2),
+        "trained_through": dt.date(2016, 12, 22),
+        "parent_id": None,
+        "config_hash": "",
+        "data_hash": "",
+        "code_version": "1",
+        "libraries": {},
+        "n_training": 1,
+        "n_validation": 1,
+        "epochs": 0,
+        "validation_loss": 0.0,
+        "baseline_loss": 0.0,
+        "spike_thresholds": None,
+        "weights_sha256": "",
+    }
+    return Card.model_validate(values | given)
+
+
+def test_the_last_label_is_known_before_the_fold() -> None:
+    # 22 December is 6 sessions before 3 January 2017: its label at horizon 5 is known at that session, at 4 before it.
+    assert stored_cards([card()], {"ridge": 4}).verdict == "ok"
+    assert stored_cards([card()], {"ridge": 5}).verdict == "bad"
+    assert stored_cards([], {}).verdict == "nothing"
+
+
+def test_weights_start_from_a_fold_before() -> None:
+    before = card("b", first_session=dt.date(2016, 1, 4), trained_through=dt.date(2015, 12, 1))
+    after = card("c", first_session=dt.date(2018, 1, 2), end_session=dt.date(2019, 1, 2))
+    child = {"parent_id": "b"}, {"parent_id": "c"}
+    assert stored_cards([card(**child[0]), before], {}).verdict == "ok"
+    found = stored_cards([card(**child[1]), after], {})
+    assert found.verdict == "bad"
+    assert "its weights start from a member trained through" in found.words
+
+
+def test_nothing_stored_is_nothing_to_look_at() -> None:
+    assert stored_forecasts(pl.DataFrame(), []).verdict == "nothing"
+    assert stored_ledger(pl.DataFrame({"strategy": []}, schema={"strategy": pl.String()}), {}, pl.DataFrame()).passed
+    assert stored_slices([]).verdict == "nothing"
+
+
+def bars_by_hand() -> pl.DataFrame:
+    """A fund that opens at 100, 110, 120, ... and closes 5 above, with a dividend's factor of a half throughout."""
+    opened = [100.0 + 10 * place for place in range(len(DAYS))]
+    return pl.DataFrame({"ticker": "F", "session": DAYS, "open": opened}).with_columns(
+        close=pl.col("open") + 5, adj_close=(pl.col("open") + 5) / 2, high=pl.col("open") + 5, low=pl.col("open")
+    )
+
+
+def test_shares_by_hand() -> None:
+    decided = pl.DataFrame({"session": [DAYS[0]], "ticker": ["F"], "weight": [0.5]})
+    due = by_shares(decided, bars_by_hand(), cost_bps=100)
+    # Bought at 110 for half of equity, at 1 % of what is traded; 115 at the close. Then 125 at the next.
+    after_cost = 1 - 0.01 * 0.5
+    first = after_cost * (0.5 + 0.5 * 115 / 110)
+    second = after_cost * (0.5 + 0.5 * 125 / 110)
+    assert due["session"].to_list() == list(DAYS[1:])
+    assert due["due"][0] == pytest.approx(first - 1)
+    assert due["due"][1] == pytest.approx(second / first - 1)
+
+
+def test_a_ledger_agrees_with_shares_where_a_bar_is_missing() -> None:
+    own = bench()
+    bars = own.bars.filter(~((pl.col("ticker") == "XLK") & (pl.col("session").dt.month() == 3)))
+    days = bars.filter(ticker="QQQ")["session"].to_list()[::7]
+    weights = pl.DataFrame({"session": days}).join(
+        pl.DataFrame({"ticker": ["NVDA", "XLK"], "weight": [0.3, 0.6]}), how="cross"
+    )
+    weights = weights.with_columns(weight=pl.col("weight") * (pl.int_range(pl.len()) % 5 > 1))
+    rows = ledger("two", weights, bars)
+    assert apart_from_shares("two", rows, weights, bars) == []
+    assert apart_from_shares("two", rows.tail(-1), weights, bars) != []
+
+
+def test_words_name_a_few_culprits_and_count_the_rest() -> None:
+    found = judged("p", [f"w{place}" for place in range(NAMED + 2)], "fine", {"rows": 3})
+    assert found.words.endswith("w4; and 2 more")
+    assert found.figures == {"rows": 3, "wrong": NAMED + 2}
+    assert (found.passed, judged("p", [], "fine").words) == (False, "fine")
