@@ -313,7 +313,9 @@ def test_an_audit_says_what_each_probe_found_and_its_exit_code_whether_the_futur
     held = Warehouse(tmp_path / "audited")
     day = held.read(BARS, ["QQQ"])["session"][-1]
     rows = pl.DataFrame({"session": [day], "ticker": ["QQQ"], "horizon": [1], "model": ["ridge"], "model_id": ["gone"]})
-    none = dict.fromkeys(("prob_spike", "spike_threshold", "prob_bull", "bull_threshold", "bull_move"))
+    none = dict.fromkeys(
+        ("low_90", "high_90", "prob_spike", "spike_threshold", "prob_bull", "bull_threshold", "bull_move")
+    )
     rows = rows.with_columns(
         expected_return=0.01, forecast_vol=0.01, prob_up=0.5, seeds=1, seed_spread=0.0, is_live=False, **none
     ).with_columns(trained_through=pl.lit(day), made_at=pl.lit(dt.datetime(2016, 1, 30, tzinfo=dt.UTC)))

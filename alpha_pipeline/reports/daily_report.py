@@ -22,7 +22,7 @@ from alpha_pipeline.reports.changes import changes
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.health import completeness_grid, coverage_words, quarantine_words, revisions_words
 from alpha_pipeline.reports.page import Section, bullets, page, table
-from alpha_pipeline.reports.proof_tables import leads_table, luck_table, questions_table, records_table
+from alpha_pipeline.reports.proof_tables import audit_table, leads_table, luck_table, questions_table, records_table
 from alpha_pipeline.reports.signal_card import SignalCard, regime_words
 from alpha_pipeline.universe import VIX
 
@@ -213,6 +213,12 @@ def _data(evidence: Evidence) -> list[Section]:
             "What was revised and refused",
             "Held values that the source replaced later, and rows that could not be trusted.",
             revisions_words(evidence.revisions) + quarantine_words(evidence.quarantine),
+        ),
+        Section(
+            "The leak audit",
+            "Whether the pipeline, or what is held, knows the future: a probe for each way in which it could. "
+            "`alpha audit` looks again.",
+            audit_table(evidence.audit),
         ),
     ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from alpha_pipeline.reports.signal_card import SignalCard
-from alpha_pipeline.warehouse.tables import proof, raw, results, signals
+from alpha_pipeline.warehouse.tables import audit, proof, raw, results, signals
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Evidence:
         lead_lag: rows of ``evaluation.lead_lag``.
         luck: rows of ``evaluation.luck``.
         n_trials: rows of ``evaluation.trials``.
+        audit: rows of ``evaluation.audit``.
         held: columns ticker and session of every final bar.
         coverage: rows of ``raw.coverage``.
         revisions: rows of ``raw.revisions``.
@@ -55,6 +56,7 @@ class Evidence:
     lead_lag: pl.DataFrame = field(default_factory=proof.LEAD_LAG.empty)
     luck: pl.DataFrame = field(default_factory=proof.LUCK.empty)
     n_trials: int = 0
+    audit: pl.DataFrame = field(default_factory=audit.AUDIT.empty)
     held: pl.DataFrame = field(default_factory=lambda: raw.BARS.empty().select("ticker", "session"))
     coverage: pl.DataFrame = field(default_factory=raw.COVERAGE.empty)
     revisions: pl.DataFrame = field(default_factory=raw.REVISIONS.empty)

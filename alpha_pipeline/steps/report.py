@@ -7,7 +7,7 @@ from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.warehouse.store import Warehouse
-from alpha_pipeline.warehouse.tables import proof, raw, results, signals
+from alpha_pipeline.warehouse.tables import audit, proof, raw, results, signals
 
 LATEST = "reports/latest.html"
 LATEST_BRIEF = "reports/latest_brief.html"
@@ -43,6 +43,7 @@ def gather(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> Evidence:
         lead_lag=warehouse.read(proof.LEAD_LAG),
         luck=warehouse.read(proof.LUCK),
         n_trials=warehouse.read(proof.TRIALS, columns=["trial_id"]).height,
+        audit=warehouse.read(audit.AUDIT),
         held=held.filter(pl.col("is_final")).select("ticker", "session"),
         coverage=warehouse.read(raw.COVERAGE),
         revisions=warehouse.read(raw.REVISIONS),

@@ -361,7 +361,7 @@ def test_what_is_not_there_yet_is_said() -> None:
     html = _own(render_html(Evidence(replace(CARD, record={}, ballots={}, ranks=(), regime={}))))
     drawn = {"ballots", "votes", "regime", "ranks", "equity", "months", "rolling_sharpe", "decay", "folds"}
     assert not [name for name in drawn if f'Plotly.newPlot("{name}"' in html.replace(" ", "")]
-    assert html.count("No rows yet.") == 21
+    assert html.count("No rows yet.") == 22
     assert "This is the first session of the record." in html
 
 

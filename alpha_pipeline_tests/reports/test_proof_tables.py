@@ -2,8 +2,8 @@ import re
 
 import polars as pl
 
-from alpha_pipeline.reports.proof_tables import leads_table, luck_table, questions_table, records_table
-from alpha_pipeline.warehouse.tables import proof
+from alpha_pipeline.reports.proof_tables import audit_table, leads_table, luck_table, questions_table, records_table
+from alpha_pipeline.warehouse.tables import audit, proof
 
 
 def comparison(name: str, statistic: str, verdict: str, kind: str = "model", value: float = 0.012) -> dict[str, object]:
@@ -87,11 +87,25 @@ def test_luck_is_said_in_words() -> None:
     assert cells(luck_table(rows)) == [["qqq position", "dsr", "0.31", "31 % &amp; no more"]]
 
 
+def test_alarms_stand_before_what_is_well() -> None:
+    rows = pl.DataFrame(
+        {
+            "probe": ["a_fold", "seeds", "fill", "lag"],
+            "verdict": ["ok", "nothing", "bad", "warning"],
+            "words": ["in order", "none held", "sold at <yesterday's> close", "halves"],
+        }
+    )
+    shown = cells(audit_table(rows))
+    assert [row[0] for row in shown] == ["fill", "lag", "seeds", "a fold"]
+    assert shown[0][1:] == ['<span class="bad">bad</span>', "sold at &lt;yesterday&#x27;s&gt; close"]
+
+
 def test_what_is_not_there_yet_is_said() -> None:
     for made in (
         questions_table(proof.COMPARISONS.empty(), "ic"),
         records_table(proof.RECORDS.empty()),
         leads_table(proof.LEAD_LAG.empty()),
         luck_table(proof.LUCK.empty()),
+        audit_table(audit.AUDIT.empty()),
     ):
         assert made == "<p>No rows yet.</p>"

@@ -9,7 +9,7 @@ from alpha_pipeline.defs.policy import OWNERS
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, write_report
-from alpha_pipeline.warehouse.tables import proof, results, signals
+from alpha_pipeline.warehouse.tables import audit, proof, results, signals
 
 CODE_VERSION = "1"
 SHOWN: Final = (
@@ -23,6 +23,7 @@ SHOWN: Final = (
     proof.LEAD_LAG,
     proof.LUCK,
     proof.TRIALS,
+    audit.AUDIT,
 )
 
 

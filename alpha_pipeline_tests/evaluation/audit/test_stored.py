@@ -8,6 +8,7 @@ import pytest
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.evaluation.audit.fill import apart_from_shares, by_shares
 from alpha_pipeline.evaluation.audit.finding import NAMED, judged
+from alpha_pipeline.evaluation.audit.live import stored_live_rows
 from alpha_pipeline.evaluation.audit.stored import stored_cards, stored_forecasts, stored_ledger, stored_slices
 from alpha_pipeline.portfolio.ledger import ledger
 from alpha_pipeline.training.artifact import Card
@@ -103,3 +104,25 @@ def test_words_name_a_few_culprits_and_count_the_rest() -> None:
     assert found.words.endswith("w4; and 2 more")
     assert found.figures == {"rows": 3, "wrong": NAMED + 2}
     assert (found.passed, judged("p", [], "fine").words) == (False, "fine")
+
+
+def test_a_live_row_that_gains_an_empty_column_is_the_same_and_one_that_changes_is_not() -> None:
+    made = calendar.close_time(DAYS[0]) + dt.timedelta(hours=1)
+    before = pl.DataFrame(
+        {
+            "model": ["ridge"],
+            "ticker": ["QQQ"],
+            "session": [DAYS[0]],
+            "horizon": [1],
+            "expected_return": [0.001],
+            "made_at": [made],
+            "is_live": [True],
+        }
+    )
+    now = made + dt.timedelta(days=3)
+    first = stored_live_rows(before, {}, now)
+    assert first.verdict == "ok"
+    wider = before.with_columns(low_90=pl.lit(None, pl.Float64))
+    assert stored_live_rows(wider, first.figures, now).verdict == "ok"
+    changed = before.with_columns(expected_return=pl.lit(-0.002))
+    assert stored_live_rows(changed, first.figures, now).verdict == "bad"
