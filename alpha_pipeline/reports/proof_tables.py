@@ -6,7 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from alpha_pipeline.reports.page import table
+from alpha_pipeline.evaluation.luck import SIZE
+from alpha_pipeline.reports.page import bullets, table
 
 NOTHING_YET: Final = "<p>No rows yet.</p>"
 _VERDICT_CLASS: Final = {
@@ -19,6 +20,7 @@ _VERDICT_CLASS: Final = {
     "warning": "warn",
     "nothing": "warn",
 }
+_TOGETHER: Final = ("n_trials", "n_effective", "pbo", "spa_p")
 _VARIANTS: Final = ("net", "gross", "lagged")
 
 
@@ -98,16 +100,40 @@ def leads_table(lead_lag: pl.DataFrame) -> str:
 
 
 def luck_table(luck: pl.DataFrame) -> str:
-    """What luck would explain, in words.
+    """How much of each record luck would explain; then what is said of all together; then the models left standing.
 
     Args:
         luck: rows of ``evaluation.luck``.
     """
+    if luck.is_empty():
+        return NOTHING_YET
+    held: dict[str, dict[str, float]] = {}
+    for name, metric, value in luck.sort("name").select("name", "metric", "value").iter_rows():
+        held.setdefault(name, {})[metric] = value
     rows = [
-        [escape(name.replace("_", " ")), escape(metric.replace("_", " ")), _number(value, ".4g"), escape(words)]
-        for name, metric, value, words in luck.sort("name", "metric").iter_rows()
+        [
+            escape(name.replace("_", " ")),
+            *(_number(of.get(metric), ".2f") for metric in ("sharpe", "sr0")),
+            *(_number(of.get(metric), ".0%") for metric in ("psr", "dsr", "dsr_effective")),
+        ]
+        for name, of in held.items()
+        if "dsr" in of
     ]
-    return table(["of", "figure", "value", "in words"], rows, words=("in words",)) if rows else NOTHING_YET
+    columns = [
+        "record",
+        "Sharpe a year",
+        "best of all trials by luck",
+        "above 0",
+        "above luck",
+        "above luck, effective",
+    ]
+    together = luck.filter(pl.col("metric").is_in(_TOGETHER)).sort("metric", "name")["words"].to_list()
+    standing = [name for name, of in held.items() if of.get("mcs_p", 0.0) >= SIZE]
+    fallen = [name for name, of in held.items() if of.get("mcs_p", 1.0) < SIZE]
+    if standing:
+        words = f"May be the best in squared error: {', '.join(standing)}."
+        together.append(f"{words} Not: {', '.join(fallen)}." if fallen else words)
+    return (table(columns, rows) if rows else "") + bullets(together)
 
 
 def audit_table(audit: pl.DataFrame) -> str:

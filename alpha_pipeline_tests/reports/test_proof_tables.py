@@ -82,9 +82,26 @@ def test_of_each_pair_the_strongest_test_is_shown_beside_the_p_of_all() -> None:
     assert second[4] == "&ndash;"
 
 
-def test_luck_is_said_in_words() -> None:
-    rows = pl.DataFrame({"name": ["qqq_position"], "metric": ["dsr"], "value": [0.31], "words": ["31 % & no more"]})
-    assert cells(luck_table(rows)) == [["qqq position", "dsr", "0.31", "31 % &amp; no more"]]
+def test_a_record_stands_beside_what_luck_would_show() -> None:
+    rows = [
+        ("qqq_position", "sharpe", 0.88, "words"),
+        ("qqq_position", "sr0", 0.75, "words"),
+        ("qqq_position", "psr", 0.99, "words"),
+        ("qqq_position", "dsr", 0.67, "words"),
+        ("qqq_position", "dsr_effective", 0.72, "words"),
+        ("all trials", "n_trials", 220.0, "220 trials & more."),
+        ("all trials", "mean_correlation", 0.4, "not shown"),
+        ("strategies on QQQ", "pbo", 0.41, "41 % of the time."),
+        ("ridge", "mcs_p", 0.5, "not shown"),
+        ("lightgbm", "mcs_p", 0.01, "not shown"),
+    ]
+    html = luck_table(pl.DataFrame(rows, schema=proof.LUCK.columns, orient="row"))
+    assert cells(html) == [["qqq position", "0.88", "0.75", "99%", "67%", "72%"]]
+    assert re.findall(r"<li>(.*?)</li>", html) == [
+        "220 trials &amp; more.",
+        "41 % of the time.",
+        "May be the best in squared error: ridge. Not: lightgbm.",
+    ]
 
 
 def test_alarms_stand_before_what_is_well() -> None:
