@@ -127,8 +127,8 @@ def _luck(evidence: Evidence) -> list[Section]:
             "What luck would explain",
             f"{evidence.n_trials:,} trials were ever evaluated in this warehouse, counted by itself. The more that "
             "were tried, the better the best of them looks without any skill. Above luck: the deflated Sharpe ratio, "
-            "by the number of trials and by that of independent ones. All are long or in cash, so the drift of what they "
-            "hold is in them: a record has to beat holding it too.",
+            "by the number of trials and by that of independent ones. All are long or in cash, so the drift of what "
+            "they hold is in them: a record has to beat holding it too.",
             luck_table(evidence.luck),
         ),
     ]
