@@ -45,7 +45,7 @@ def questions_table(comparisons: pl.DataFrame, primary: str) -> str:
         for row in asked.iter_rows(named=True)
     ]
     columns = ["question", "verdict", "in words", "advantage", "smallest found", "n"]
-    return table(columns, rows, words=("question", "in words")) if rows else NOTHING_YET
+    return table(columns, rows, words=("in words",)) if rows else NOTHING_YET
 
 
 def records_table(records: pl.DataFrame) -> str:
@@ -93,7 +93,7 @@ def leads_table(lead_lag: pl.DataFrame) -> str:
             _number(row["p_value_adjusted"], ".3f"),
             f"{row['n']:,}",
         ]
-        for row in strongest.sort("follower", "leader", descending=[True, False]).iter_rows(named=True)
+        for row in strongest.sort(pl.col("follower") != "QQQ", "leader", "follower").iter_rows(named=True)
     ]
     columns = ["who before whom", "verdict", "strongest test", "lag", "t", "p", "p of all tests", "sessions"]
     return table(columns, rows) if rows else NOTHING_YET
