@@ -230,13 +230,15 @@ def _figure(rows: pl.DataFrame, drawn: Callable[[pl.DataFrame], go.Figure], name
 
 
 def record_table(card: SignalCard) -> str:
-    """The record of every strategy as an HTML table."""
+    """The record of every strategy as an HTML table, and what else is said of luck."""
     rows = []
     for name in figures.in_order(card.record):
         sharpe, cagr, drawdown = card.record[name]
         words = escape(name.replace("_", " "))
-        rows.append([words, _number(sharpe, ".2f"), _number(cagr, ".1%"), _number(drawdown, ".1%")])
-    return table(["strategy", "Sharpe", "CAGR", "max drawdown"], rows) if rows else NO_SIGNAL_YET
+        luck = _number(card.above_luck.get(name), ".0%")
+        rows.append([words, _number(sharpe, ".2f"), _number(cagr, ".1%"), _number(drawdown, ".1%"), luck])
+    said = f'<p class="note">{escape(" ".join(card.luck))}</p>' if card.luck else ""
+    return table(["strategy", "Sharpe", "CAGR", "max drawdown", "above luck"], rows) + said if rows else NO_SIGNAL_YET
 
 
 def scores_table(scores: pl.DataFrame) -> str:
@@ -399,7 +401,9 @@ def _card(title: str, lead: str, chips: list[str], row: Mapping[str, object]) ->
 
 def _record_note(card: SignalCard) -> str:
     since = f"Since {card.record_from}, out of sample" if card.record_from else "Out of sample"
-    return f"{since}; filled at the next open, {DEFAULT_COST_BPS:g} bp a side, dividends reinvested, cash earns 0."
+    filled = f"filled at the next open, {DEFAULT_COST_BPS:g} bp a side, dividends reinvested, cash earns 0"
+    luck = "the probability that the Sharpe ratio exceeds what the best of all trials would show without skill"
+    return f"{since}; {filled}. Above luck: {luck}."
 
 
 def _with_interval(row: Mapping[str, object], form: str) -> str:

@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -33,6 +33,8 @@ class SignalCard:
         record: strategy -> (Sharpe, CAGR, largest drawdown), out of sample, after costs.
         record_from: first session of the record.
         problems: what went wrong on the way, in words.
+        above_luck: strategy -> deflated Sharpe ratio, the probability that it is above what luck alone would show.
+        luck: what else is said of luck, a sentence each.
     """
 
     market: str
@@ -49,6 +51,8 @@ class SignalCard:
     record: Mapping[str, tuple[float, float, float]]
     record_from: dt.date | None
     problems: tuple[str, ...] = ()
+    above_luck: Mapping[str, float] = field(default_factory=dict)
+    luck: tuple[str, ...] = ()
 
 
 def render(card: SignalCard) -> RenderableType:
@@ -57,6 +61,8 @@ def render(card: SignalCard) -> RenderableType:
     parts: list[RenderableType] = [_headline(card), Text(), _signals(card)]
     if card.record:
         parts += [Text(), _record(card)]
+    if card.luck:
+        parts += [Text(" ".join(card.luck), style="dim")]
     parts += [Text(), Text(f"{mark}market: {card.market}", style="dim")]
     parts += [Text(f"! {problem}", style="red") for problem in card.problems]
     return Panel(
@@ -125,10 +131,12 @@ def _record(card: SignalCard) -> Table:
         pad_edge=False,
     )
     table.add_column("strategy")
-    for column in ("Sharpe", "CAGR", "max drawdown"):
+    columns = ("Sharpe", "CAGR", "max drawdown", *(["above luck"] if card.above_luck else []))
+    for column in columns:
         table.add_column(column, justify="right")
     for name, (sharpe, cagr, drawdown) in card.record.items():
         # A strategy that never moved has no Sharpe ratio.
         ratio = "-" if math.isnan(sharpe) else f"{sharpe:.2f}"
-        table.add_row(name.replace("_", " "), ratio, f"{cagr:.1%}", f"{drawdown:.1%}")
+        luck = [f"{card.above_luck[name]:.0%}" if name in card.above_luck else "-"] if card.above_luck else []
+        table.add_row(name.replace("_", " "), ratio, f"{cagr:.1%}", f"{drawdown:.1%}", *luck)
     return table

@@ -1,5 +1,7 @@
 """Reads the newest signals into a signal card."""
 
+from typing import Final
+
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
@@ -10,7 +12,11 @@ from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import signals
+from alpha_pipeline.warehouse.tables.proof import LUCK
 from alpha_pipeline.warehouse.tables.results import LEDGER
+
+# Of each (name, metric) of `evaluation.luck` the card has the words.
+SAID_OF_LUCK: Final = (("all trials", "n_trials"), ("strategies on QQQ", "pbo"), ("strategies on QQQ", "spa_p"))
 
 
 def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalCard:
@@ -31,7 +37,8 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalC
 
     ballots = rows(signals.MAG7_BALLOTS)
     ranks = rows(signals.SECTOR_RANKS).sort("rank")
-    ledger = warehouse.read(LEDGER)
+    ledger, luck = warehouse.read(LEDGER), warehouse.read(LUCK)
+    said = {(name, metric): words for name, metric, words in luck.select("name", "metric", "words").iter_rows()}
     records = {str(name): record_of(held) for (name,), held in ledger.group_by("strategy", maintain_order=True)}
     return SignalCard(
         market=market.market,
@@ -48,6 +55,8 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalC
         record={name: (r.sharpe, r.cagr, r.max_drawdown) for name, r in records.items()},
         record_from=ledger.get_column("session").min() if ledger.height else None,  # type: ignore[arg-type]
         problems=problems,
+        above_luck=dict(luck.filter(metric="dsr").select("name", "value").iter_rows()),
+        luck=tuple(said[of] for of in SAID_OF_LUCK if of in said),
     )
 
 

@@ -239,10 +239,13 @@ def test_the_card_is_shown() -> None:
         assert words in html, words
 
 
-def test_the_record_is_shown_with_the_product_before_its_rivals() -> None:
-    record = _own(_html()).partition('<section id="record">')[2]
-    cells = re.findall(r"<td>(.*?)</td>", record)[:8]
-    assert cells == ["qqq position", "1.23", "15.4%", "-8.7%", "buy and hold", "&ndash;", "19.4%", "-35.1%"]
+def test_the_record_is_shown_with_the_product_before_its_rivals_and_luck_beside_it() -> None:
+    card = replace(CARD, above_luck={"qqq_position": 0.66}, luck=("220 trials & more.",))
+    record = _own(_html(card)).partition('<section id="record">')[2]
+    cells = re.findall(r"<td>(.*?)</td>", record)[:10]
+    first = ["qqq position", "1.23", "15.4%", "-8.7%", "66%"]
+    assert cells == [*first, "buy and hold", "&ndash;", "19.4%", "-35.1%", "&ndash;"]
+    assert "220 trials &amp; more." in record
 
 
 def test_only_pooled_scores_of_the_whole_window_are_shown() -> None:

@@ -76,6 +76,14 @@ def test_a_strategy_that_never_moved_has_no_ratio() -> None:
     ]
 
 
+def test_luck_stands_beside_the_record() -> None:
+    said = ("220 trials were made.", "The best of one half is no better in the other.")
+    shown = text(dataclasses.replace(CARD, above_luck={"qqq_position": 0.66}, luck=said), 120)
+    assert [line.split()[-2] for line in shown.splitlines() if "qqq position" in line] == ["66%"]
+    assert [line.split()[-2] for line in shown.splitlines() if " idle " in line] == ["-"]
+    assert " ".join(said) in shown
+
+
 def test_an_exit_is_loud() -> None:
     leaving = dataclasses.replace(CARD, target_weight=0.0, regime=dict(CARD.regime) | {"exit_longs": True})
     assert "EXIT LONGS" in text(leaving)

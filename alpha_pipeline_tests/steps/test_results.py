@@ -16,6 +16,7 @@ from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import signals as tables
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tables.proof import LUCK
 from alpha_pipeline.warehouse.tables.results import DECAY, LEDGER, RELIABILITY, SCORES
 from alpha_pipeline_tests.pipeline_world import FrameSource, build_features, ingest_all, signal_all
 
@@ -110,6 +111,21 @@ def test_the_card_shows_the_newest_position_and_what_it_rests_on(world: Warehous
     assert card.regime["size_multiplier"] == world.read(tables.VIX_REGIME)["size_multiplier"][-1]
     assert card.record_from == DAYS[1]
     assert {name: values[0] for name, values in card.record.items()} == {n: r.sharpe for n, r in records.items()}
+
+
+def test_the_card_says_what_luck_would_explain(world: Warehouse) -> None:
+    write_ledger(world)
+    assert (signal_card(world).above_luck, signal_card(world).luck) == ({}, ())
+    for name, metric, value, words in (
+        ("qqq_position", "dsr", 0.66, "not said on the card"),
+        ("strategies on QQQ", "pbo", 0.41, "The best is often not."),
+        ("all trials", "n_trials", 220.0, "220 trials were made."),
+    ):
+        rows = pl.DataFrame({"name": [name], "metric": [metric], "value": [value], "words": [words]})
+        world.write(LUCK, name, rows)
+    card = signal_card(world)
+    assert card.above_luck == {"qqq_position": 0.66}
+    assert card.luck == ("220 trials were made.", "The best is often not.")
 
 
 def test_an_empty_warehouse_has_no_card(warehouse: Warehouse) -> None:
