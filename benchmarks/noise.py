@@ -35,7 +35,7 @@ from scipy.stats import binomtest, norm
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.datasets.inputs import FeatureInputs
 from alpha_pipeline.evaluation import linearised
-from alpha_pipeline.evaluation.bootstrap import interval, resampled_totals, sums_by_session
+from alpha_pipeline.evaluation.bootstrap import interval_of
 from alpha_pipeline.evaluation.outcomes import beside_outcomes, in_own_unit
 from alpha_pipeline.features.adjust import adjusted
 from alpha_pipeline.models.spec import load_experiments
@@ -98,8 +98,7 @@ def noise(days: list[object], steps: Array, volumes: Array, seed: int) -> dict[s
 
 def found(expected: Array, realised: Array, days: pl.Series) -> bool:
     """Whether the information coefficient is above 0 at 5 %, one-sided."""
-    part = linearised.correlation(expected, realised)
-    return interval(part.statistic(resampled_totals(sums_by_session(days, part.columns))), ONE_SIDED).low > 0
+    return interval_of(linearised.correlation(expected, realised), days, ONE_SIDED).low > 0
 
 
 def through_the_pipeline(bars: Path | None, seed: int) -> bool:

@@ -17,6 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from alpha_pipeline.evaluation.linearised import Summable
+
 Array = NDArray[np.float64]
 
 N_RESAMPLES: Final = 1000
@@ -73,16 +75,20 @@ def resampled_totals(
     return resampled_counts(len(sums), n_resamples, mean_block, seed) @ sums  # (R, S) @ (S, K) -> (R, K)
 
 
-def sums_by_session(sessions: pl.Series, columns: Array) -> Array:
+def sums_by_session(sessions: NDArray[np.int64], columns: Array) -> Array:
     """The sums of columns (n, K) over the rows of each session, (n_sessions, K).
 
     Args:
-        sessions: of each row, ascending.
+        sessions: (n,) of each row as a number, ascending.
         columns: (n, K).
     """
-    days = sessions.cast(pl.Int64).to_numpy()
-    starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    starts = np.flatnonzero(np.diff(sessions, prepend=sessions[0] - 1))
     return np.asarray(np.add.reduceat(columns, starts, axis=0))
+
+
+def session_numbers(sessions: pl.Series) -> NDArray[np.int64]:
+    """Sessions as days since 1970, (n,)."""
+    return sessions.cast(pl.Int64).to_numpy()
 
 
 def interval(values: Array, level: float = LEVEL) -> Interval:
@@ -96,3 +102,10 @@ def interval(values: Array, level: float = LEVEL) -> Interval:
     tail = (1 - level) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def interval_of(part: Summable, sessions: pl.Series, level: float = LEVEL) -> Interval:
+    """Percentile interval of a metric whose rows belong to these sessions, ascending."""
+    drawn = resampled_totals(sums_by_session(session_numbers(sessions), part.columns))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return interval(part.statistic(drawn), level)

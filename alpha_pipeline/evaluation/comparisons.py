@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from alpha_pipeline.evaluation import linearised
+from alpha_pipeline.evaluation.bootstrap import session_numbers
 from alpha_pipeline.evaluation.differences import (
     Difference,
     Paired,
@@ -139,7 +140,7 @@ def compare_models(
     if rows["session"].n_unique() < MIN_SESSIONS:
         return []
     parts = _parts(rows)
-    found = dict(zip(parts, paired_difference(list(parts.values()), _days(rows)), strict=True))
+    found = dict(zip(parts, paired_difference(list(parts.values()), session_numbers(rows["session"])), strict=True))
     if horizon == 1 and not any(map(is_index, rows["ticker"].unique())):
         found["sharpe"] = sharpe_difference(*_books(rows))
     tickers = rows["ticker"].n_unique()
@@ -204,10 +205,6 @@ def within(rows: pl.DataFrame, window: str) -> pl.DataFrame:
     if window not in named:
         return rows.clear()
     return rows.filter(pl.col("session").is_between(named[window].first, named[window].last))
-
-
-def _days(rows: pl.DataFrame) -> NDArray[np.int64]:
-    return rows["session"].cast(pl.Int64).to_numpy()
 
 
 def _books(rows: pl.DataFrame) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from alpha_pipeline.evaluation.bootstrap import LEVEL, MEAN_BLOCK, interval, resampled_totals
+from alpha_pipeline.evaluation.bootstrap import LEVEL, MEAN_BLOCK, interval, resampled_totals, sums_by_session
 from alpha_pipeline.evaluation.linearised import Summable
 from alpha_pipeline.evaluation.metrics import sharpe
 from alpha_pipeline.signals.volatility_target import SESSIONS_PER_YEAR
@@ -96,8 +96,7 @@ def paired_difference(parts: list[Paired], session: NDArray[np.int64]) -> list[D
         session: (n,) ascending: which session each row belongs to. Sessions are drawn, not rows.
     """
     columns = [side.columns for part in parts for side in part]
-    starts = np.flatnonzero(np.diff(session, prepend=session[0] - 1))
-    sums = np.add.reduceat(np.hstack(columns), starts, axis=0)  # (n_sessions, K)
+    sums = sums_by_session(session, np.hstack(columns))  # (n_sessions, K)
     edges = np.cumsum([own.shape[1] for own in columns])[:-1]
     whole = np.split(sums.sum(axis=0), edges)
     drawn = np.split(resampled_totals(sums), edges, axis=1)  # 2 per part, (R, K) each
@@ -107,7 +106,7 @@ def paired_difference(parts: list[Paired], session: NDArray[np.int64]) -> list[D
             a, b = (side.statistic(whole[2 * place + i]) for i, side in enumerate(part))
             draws = part.a.statistic(drawn[2 * place]) - part.b.statistic(drawn[2 * place + 1])
         value = float(a - b)
-        found.append(judged(value, value + widening(len(starts)) * (draws - value), len(session)))
+        found.append(judged(value, value + widening(len(sums)) * (draws - value), len(session)))
     return found
 
 

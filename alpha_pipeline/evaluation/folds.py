@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from alpha_pipeline.evaluation import linearised, metrics
-from alpha_pipeline.evaluation.bootstrap import interval, resampled_totals, sums_by_session
+from alpha_pipeline.evaluation.bootstrap import interval_of
 from alpha_pipeline.evaluation.outcomes import beside_outcomes, in_own_unit
 from alpha_pipeline.warehouse.tables.results import FOLDS
 
@@ -37,9 +37,7 @@ def folds(forecasts: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
             value = metrics.information_coefficient(x, y)
             if not np.isfinite(value):
                 continue
-            form = linearised.correlation(x, y)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ci = interval(form.statistic(resampled_totals(sums_by_session(part["session"], form.columns))))
+            ci = interval_of(linearised.correlation(x, y), part["session"])
             end, trained, seeds, spread = (
                 part["session"].max(),
                 part["trained_through"].max(),

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.evaluation import linearised, metrics
-from alpha_pipeline.evaluation.bootstrap import interval, resampled_totals, sums_by_session
+from alpha_pipeline.evaluation.bootstrap import (
+    interval,
+    interval_of,
+    resampled_totals,
+    session_numbers,
+    sums_by_session,
+)
 from alpha_pipeline.evaluation.outcomes import POOLED, in_own_unit
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.results import DECAY, RELIABILITY
@@ -90,7 +96,7 @@ def _bins(days: pl.Series, probability: Array, event: Array) -> Iterator[tuple[i
     """(bin, mean forecast, frequency, its interval, count) of each bin that holds a forecast."""
     bins = metrics.calibration_bins(probability)
     members = (bins[:, None] == np.unique(bins)).astype(np.float64)  # (n, K)
-    sums = sums_by_session(days, np.hstack([members, members * event[:, None]]))
+    sums = sums_by_session(session_numbers(days), np.hstack([members, members * event[:, None]]))
     counts, happened = np.hsplit(sums.sum(axis=0), 2)
     drawn, drawn_happened = np.hsplit(resampled_totals(sums), 2)  # (R, K)
     forecast = probability @ members / counts
@@ -108,7 +114,5 @@ def _correlation(pairs: pl.DataFrame) -> tuple[float, float, float, int] | None:
     value = metrics.information_coefficient(x, y)
     if not np.isfinite(value):
         return None
-    part = linearised.correlation(x, y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ci = interval(part.statistic(resampled_totals(sums_by_session(pairs["session"], part.columns))))
+    ci = interval_of(linearised.correlation(x, y), pairs["session"])
     return value, ci.low, ci.high, len(x)

@@ -387,7 +387,7 @@ def _intervals(sample: Sample, chosen: Sequence[Metric]) -> dict[str, Interval]:
     """The interval of each metric that has one; the columns of all share one product with the resamples."""
     parts = {metric.name: metric.summable(sample) for metric in chosen if metric.summable is not None}
     columns = np.hstack([part.columns for part in parts.values()])
-    sums = sums_by_session(pl.Series(sample.session), columns)  # (n_sessions, K)
+    sums = sums_by_session(sample.session, columns)  # (n_sessions, K)
     edges = np.cumsum([part.columns.shape[1] for part in parts.values()])[:-1]
     totals = np.split(resampled_totals(sums), edges, axis=1)  # (R, own columns) each
     with np.errstate(divide="ignore", invalid="ignore"):

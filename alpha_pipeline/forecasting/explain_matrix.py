@@ -115,7 +115,7 @@ def explain_matrix(
         return Effect(name, expected - float(shared.expected(hidden)[:, at].mean()) * unit, None)
 
     by_group = [effect(name, change(window, donors)) for name, change in _hidden(own, place).items()]
-    alone = [effect(name, _without(window, [at])) for at, name in enumerate(own.tickers) if at != place]
+    alone = [effect(name, _without(window, [other])) for other, name in enumerate(own.tickers) if other != place]
     return Explanation(
         session=session,
         horizon=horizon,

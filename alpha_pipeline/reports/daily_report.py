@@ -4,8 +4,7 @@ They open offline, on a telephone or a wide screen, light or dark. The record st
 every score beside what a forecaster without skill gets, so that a reader sees when there is no edge.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Final
 
@@ -14,15 +13,15 @@ import polars as pl
 
 from alpha_pipeline.evaluation.bootstrap import LEVEL
 from alpha_pipeline.evaluation.comparisons import PRIMARY
-from alpha_pipeline.evaluation.outcomes import POOLED
-from alpha_pipeline.evaluation.scores import WHOLE
 from alpha_pipeline.portfolio.costs import DEFAULT_COST_BPS
 from alpha_pipeline.reports import figures, forecast_figures, record_figures, signal_figures
+from alpha_pipeline.reports.cells import number
 from alpha_pipeline.reports.changes import changes
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.health import completeness_grid, coverage_words, quarantine_words, revisions_words
 from alpha_pipeline.reports.page import Section, bullets, page, table
 from alpha_pipeline.reports.proof_tables import audit_table, leads_table, luck_table, questions_table, records_table
+from alpha_pipeline.reports.score_tables import bulls_table, scores_table, spikes_table
 from alpha_pipeline.reports.signal_card import SignalCard, regime_words
 from alpha_pipeline.universe import VIX
 
@@ -30,7 +29,6 @@ SIMULATED_BANNER: Final = "SIMULATED market: no bar, forecast or figure on this 
 OWN_STRATEGY: Final = "qqq_position"
 NO_SIGNAL_YET: Final = "<p>No rows yet.</p>"
 _VOTE_CLASS = {"strong_buy": "good", "neutral": "warn", "abstain": "bad"}
-_DASH = "&ndash;"
 _SCORES_NOTE = (
     f"Out of sample, stocks and funds pooled, each in units of its own volatility. In grey: {LEVEL:.0%} of "
     "the bootstrap resamples of whole sessions. A forecaster without skill has IC and rank IC 0; direction is "
@@ -235,128 +233,10 @@ def record_table(card: SignalCard) -> str:
     for name in figures.in_order(card.record):
         sharpe, cagr, drawdown = card.record[name]
         words = escape(name.replace("_", " "))
-        luck = _number(card.above_luck.get(name), ".0%")
-        rows.append([words, _number(sharpe, ".2f"), _number(cagr, ".1%"), _number(drawdown, ".1%"), luck])
+        luck = number(card.above_luck.get(name), ".0%")
+        rows.append([words, number(sharpe, ".2f"), number(cagr, ".1%"), number(drawdown, ".1%"), luck])
     said = f'<p class="note">{escape(" ".join(card.luck))}</p>' if card.luck else ""
     return table(["strategy", "Sharpe", "CAGR", "max drawdown", "above luck"], rows) + said if rows else NO_SIGNAL_YET
-
-
-def scores_table(scores: pl.DataFrame) -> str:
-    """The pooled scores over the whole window as an HTML table, by horizon and then from the best IC down."""
-    pooled = scores.filter(pl.col("ticker") == POOLED, pl.col("window") == WHOLE)
-    best = pooled.with_columns(best=pl.col("value").filter(pl.col("metric") == "ic").first().over("model", "horizon"))
-    ordered = best.sort("horizon", "best", "model", descending=[False, True, False], nulls_last=True)
-    rows = []
-    for (model, horizon), group in ordered.group_by("model", "horizon", maintain_order=True):
-        held = {row["metric"]: row for row in group.iter_rows(named=True)}
-        direction = held.get("direction_accuracy", {})
-        rows.append(
-            [
-                escape(str(model)),
-                str(horizon),
-                verdict(held),
-                _with_interval(held.get("ic", {}), "+.3f"),
-                _with_interval(held.get("rank_ic", {}), "+.3f"),
-                _with_interval(direction, ".1%"),
-                _number(direction.get("baseline"), ".1%"),
-                _with_interval(held.get("log_loss_skill", {}), "+.4f"),
-                _with_interval(held.get("coverage_90", {}), ".1%"),
-                f"{max(row['n'] for row in held.values()):,}",
-            ]
-        )
-    columns = ["model", "horizon", "reading", "IC", "rank IC", "direction", "always up"]
-    columns += ["log loss skill", "90 % interval holds", "forecasts"]
-    return table(columns, rows, words=("reading",)) if rows else NO_SIGNAL_YET
-
-
-def bulls_table(scores: pl.DataFrame) -> str:
-    """The scores of forecast bull moves over the whole window, pooled."""
-    rows = []
-    for model, horizon, held in _events(scores, "bull_", POOLED):
-        rows.append(
-            [
-                escape(model),
-                str(horizon),
-                event_verdict(held),
-                _with_interval(held.get("auc", {}), ".3f"),
-                _with_interval(held.get("precision", {}), ".1%"),
-                _number(held.get("precision", {}).get("baseline"), ".1%"),
-                _with_interval(held.get("recall", {}), ".1%"),
-                _with_interval(held.get("coverage", {}), ".1%"),
-                _with_interval(held.get("lift", {}), ".2f"),
-            ]
-        )
-    columns = ["model", "horizon", "reading", "AUC", "precision", "base rate", "recall", "coverage", "lift"]
-    return table(columns, rows, words=("reading",)) if rows else NO_SIGNAL_YET
-
-
-def spikes_table(scores: pl.DataFrame) -> str:
-    """The scores of forecast spikes of ^VIX over the whole window, from the best AUC of one session down."""
-    rows = [
-        [
-            escape(model),
-            str(horizon),
-            event_verdict(held),
-            _with_interval(held.get("auc", {}), ".3f"),
-            _with_interval(held.get("brier_skill", {}), "+.3f"),
-            _number(held.get("ece", {}).get("value"), ".1%"),
-            _number(held.get("ece", {}).get("baseline"), ".1%"),
-        ]
-        for model, horizon, held in _events(scores, "spike_", VIX)
-    ]
-    columns = ["model", "horizon", "reading", "AUC", "Brier skill", "calibration error", "by chance"]
-    return table(columns, rows, words=("reading",)) if rows else NO_SIGNAL_YET
-
-
-def _events(scores: pl.DataFrame, prefix: str, ticker: str) -> Iterator[tuple[str, int, dict[str, dict[str, object]]]]:
-    """(model, horizon, rows by metric without the prefix), by horizon and from the best AUC down."""
-    own = scores.filter(pl.col("window") == WHOLE, ticker=ticker).filter(pl.col("metric").str.starts_with(prefix))
-    best = own.with_columns(
-        metric=pl.col("metric").str.strip_prefix(prefix),
-        best=pl.col("value").filter(pl.col("metric") == f"{prefix}auc").first().over("model", "horizon"),
-    )
-    ordered = best.sort("horizon", "best", "model", descending=[False, True, False], nulls_last=True)
-    for (model, horizon), group in ordered.group_by("model", "horizon", maintain_order=True):
-        yield str(model), int(str(horizon)), {str(row["metric"]): row for row in group.iter_rows(named=True)}
-
-
-def event_verdict(held: Mapping[str, Mapping[str, object]]) -> str:
-    """What the intervals allow to be said of one model's events.
-
-    Args:
-        held: rows of ``evaluation.scores`` by metric, without ``bull_`` or ``spike_``.
-    """
-
-    def above(metric: str, bar: float) -> bool:
-        low = held.get(metric, {}).get("ci_low")
-        return isinstance(low, float) and low > bar
-
-    words = "ranks them better than chance" if above("auc", 0.5) else "no ranking shown: the AUC's interval holds 1/2"
-    if "lift" in held:
-        words += "; fires better than at random" if above("lift", 1.0) else "; fires no better than at random"
-    if "brier_skill" in held:
-        words += "; beats the base rate" if above("brier_skill", 0.0) else "; does not beat the base rate"
-    return words
-
-
-def verdict(held: Mapping[str, Mapping[str, object]]) -> str:
-    """What the intervals allow to be said of one model and horizon.
-
-    Args:
-        held: rows of ``evaluation.scores`` by metric.
-    """
-    ic, direction = held.get("ic", {}), held.get("direction_accuracy", {})
-    low, high = ic.get("ci_low"), ic.get("ci_high")
-    if not isinstance(low, float) or not isinstance(high, float):
-        words = "forecasts do not vary: no IC"
-    elif low > 0:
-        words = "IC above 0"
-    else:
-        words = "IC below 0" if high < 0 else "no edge shown: the IC's interval holds 0"
-    least, bar = direction.get("ci_low"), direction.get("baseline")
-    if isinstance(least, float) and isinstance(bar, float):
-        words += "; direction beats always up" if least > bar else "; direction does not beat always up"
-    return words
 
 
 def _lead(card: SignalCard) -> str:
@@ -404,14 +284,3 @@ def _record_note(card: SignalCard) -> str:
     filled = f"filled at the next open, {DEFAULT_COST_BPS:g} bp a side, dividends reinvested, cash earns 0"
     luck = "the probability that the Sharpe ratio exceeds what the best of all trials would show without skill"
     return f"{since}; {filled}. Above luck: {luck}."
-
-
-def _with_interval(row: Mapping[str, object], form: str) -> str:
-    low, high = row.get("ci_low"), row.get("ci_high")
-    interval = f'<span class="interval">{_number(low, form)} to {_number(high, form)}</span>' if low is not None else ""
-    return _number(row.get("value"), form) + interval
-
-
-def _number(value: object, form: str) -> str:
-    """A number as shown; a dash for what is missing or undefined."""
-    return format(value, form) if isinstance(value, float) and math.isfinite(value) else _DASH

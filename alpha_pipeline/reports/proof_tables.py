@@ -1,12 +1,12 @@
 """The tables of the proof in HTML: questions and verdicts, costs and lags, leads, luck, and the leak audit."""
 
-import math
 from html import escape
 from typing import Final
 
 import polars as pl
 
 from alpha_pipeline.evaluation.luck import SIZE
+from alpha_pipeline.reports.cells import number, with_interval
 from alpha_pipeline.reports.page import bullets, table
 
 NOTHING_YET: Final = "<p>No rows yet.</p>"
@@ -38,8 +38,8 @@ def questions_table(comparisons: pl.DataFrame, primary: str) -> str:
             escape(row["name"]),
             _verdict(row["verdict"]),
             escape(row["words"]),
-            _number(row["value"], "+.3f") + _interval(row["ci_low"], row["ci_high"], "+.3f"),
-            _number(row["minimum_detectable"], ".3f"),
+            with_interval(row["value"], row["ci_low"], row["ci_high"], "+.3f"),
+            number(row["minimum_detectable"], ".3f"),
             f"{row['n']:,}",
         ]
         for row in asked.iter_rows(named=True)
@@ -62,12 +62,9 @@ def records_table(records: pl.DataFrame) -> str:
         rows.append(
             [
                 escape(str(strategy).replace("_", " ")),
-                *(
-                    _number(one.get("value"), ".2f") + _interval(one.get("ci_low"), one.get("ci_high"), ".2f")
-                    for one in ratios
-                ),
-                _number(rest[0], ".1f"),
-                _number(rest[1], ".0%"),
+                *(with_interval(one.get("value"), one.get("ci_low"), one.get("ci_high"), ".2f") for one in ratios),
+                number(rest[0], ".1f"),
+                number(rest[1], ".0%"),
             ]
         )
     columns = ["strategy", "Sharpe after costs", "before costs", "a session late", "turnover a year", "exposure"]
@@ -88,9 +85,9 @@ def leads_table(lead_lag: pl.DataFrame) -> str:
             _verdict(row["verdict"]),
             escape(str(row["kind"]).replace("_", ", ")),
             str(row["lag"]),
-            _number(row["t_stat"], "+.2f"),
-            _number(row["p_value"], ".3f"),
-            _number(row["p_value_adjusted"], ".3f"),
+            number(row["t_stat"], "+.2f"),
+            number(row["p_value"], ".3f"),
+            number(row["p_value_adjusted"], ".3f"),
             f"{row['n']:,}",
         ]
         for row in strongest.sort(pl.col("follower") != "QQQ", "leader", "follower").iter_rows(named=True)
@@ -113,8 +110,8 @@ def luck_table(luck: pl.DataFrame) -> str:
     rows = [
         [
             escape(name.replace("_", " ")),
-            *(_number(of.get(metric), ".2f") for metric in ("sharpe", "sr0")),
-            *(_number(of.get(metric), ".0%") for metric in ("psr", "dsr", "dsr_effective")),
+            *(number(of.get(metric), ".2f") for metric in ("sharpe", "sr0")),
+            *(number(of.get(metric), ".0%") for metric in ("psr", "dsr", "dsr_effective")),
         ]
         for name, of in held.items()
         if "dsr" in of
@@ -153,13 +150,3 @@ def audit_table(audit: pl.DataFrame) -> str:
 
 def _verdict(word: str) -> str:
     return f'<span class="{_VERDICT_CLASS.get(word, "warn")}">{escape(word)}</span>'
-
-
-def _interval(low: object, high: object, form: str) -> str:
-    if low is None or high is None:
-        return ""
-    return f'<span class="interval">{_number(low, form)} to {_number(high, form)}</span>'
-
-
-def _number(value: object, form: str) -> str:
-    return format(value, form) if isinstance(value, float) and math.isfinite(value) else "&ndash;"

@@ -16,17 +16,11 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError, UsageError
 from alpha_pipeline.evaluation import metrics
 from alpha_pipeline.reports import figures
-from alpha_pipeline.reports.daily_report import (
-    bulls_table,
-    render_brief,
-    render_html,
-    scores_table,
-    spikes_table,
-    verdict,
-)
+from alpha_pipeline.reports.daily_report import render_brief, render_html
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.frames import write_text
 from alpha_pipeline.reports.record_figures import monthly_returns
+from alpha_pipeline.reports.score_tables import bulls_table, scores_table, spikes_table, verdict
 from alpha_pipeline.reports.signal_card import SignalCard
 from alpha_pipeline.steps.report import write_report
 from alpha_pipeline.universe import MAG7, SECTORS
