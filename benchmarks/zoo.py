@@ -1,10 +1,11 @@
-"""What every experiment costs on the core tickers: wall time, peak memory, windows trained a second.
+"""What every experiment costs: wall time, peak memory, windows trained a second.
 
 Usage, in the checkout: ``python -W ignore -m benchmarks.zoo [--bars FILE.parquet] [--experiments a,b]``. Builds a
 warehouse of the bars (the file named by ALPHA_REAL_BARS without ``--bars``), then trains each experiment from nothing
-with the profile `quick`, each in a process of its own, with as many workers as there are cores. Memory is the largest
-resident set of that process plus, for each worker, the largest of any: an upper bound. `standard` and `full` are
-estimated: the windows that their folds train, at the windows a second just measured.
+on its core tickers, a shared model on all of its own, with the profile `quick`: each in a process of its own, with as
+many workers as there are cores. Memory is the largest resident set of that process plus, for each worker, the largest
+of any: an upper bound. `standard` and `full` are estimated: the windows that their folds train, at the windows a second
+just measured.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 import polars as pl
 
 from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.settings import PROFILES, Profile
 from alpha_pipeline.sources.files import FilesSource
@@ -55,9 +57,15 @@ class Cost:
     epochs: tuple[float, float]
 
 
-def fill(warehouse: Warehouse, bars: Path, last: dt.date) -> None:
-    """Bars, features and targets of the core."""
-    done = ingest_tickers(warehouse, FilesSource(bars), CORE, first=first_bar, through=last, now=after_close(last))
+def tickers_of(experiment: Experiment) -> list[str]:
+    """Those it is trained on here."""
+    return [ticker for ticker in experiment.tickers if is_shared(experiment.architecture) or ticker in CORE]
+
+
+def fill(warehouse: Warehouse, bars: Path, last: dt.date, experiments: Sequence[Experiment]) -> None:
+    """Bars, features and targets of the core, and of what the experiments are trained on."""
+    tickers = list(dict.fromkeys([*CORE, *(ticker for one in experiments for ticker in tickers_of(one))]))
+    done = ingest_tickers(warehouse, FilesSource(bars), tickers, first=first_bar, through=last, now=after_close(last))
     wrong = [f"{ticker}: {said}" for ticker, said in done if isinstance(said, Exception)]
     if wrong:
         raise SystemExit("; ".join(wrong))
@@ -69,13 +77,13 @@ def fill(warehouse: Warehouse, bars: Path, last: dt.date) -> None:
         features.build_sector_context,
         features.build_targets,
     ):
-        build(warehouse, CORE)
+        build(warehouse, tickers)
 
 
 def cost(root: Path, name: str) -> Cost:
     """Train one experiment; runs in a process of its own."""
     experiment = load_experiments()[name]
-    own = [ticker for ticker in CORE if ticker in experiment.tickers]
+    own = tickers_of(experiment)
     begin = time.perf_counter()
     result = train_experiment(
         Warehouse(root), experiment, own, PROFILES["quick"], device="auto", progress=lambda _: None
@@ -100,7 +108,7 @@ def cost(root: Path, name: str) -> Cost:
 
 def estimate(warehouse: Warehouse, experiment: Experiment, profile: Profile, measured: Cost) -> float:
     """Hours that a profile would take at the speed measured."""
-    own = [ticker for ticker in CORE if ticker in experiment.tickers]
+    own = tickers_of(experiment)
     windows = sum(_windows(chain, measured) for chain in courses(warehouse, experiment, own, profile).chains)
     return windows / (measured.windows / measured.seconds) / 3600
 
@@ -145,9 +153,10 @@ def main() -> None:
         raise SystemExit("name a file of bars with --bars or ALPHA_REAL_BARS")
     last = pl.scan_parquet(given.bars).select(pl.col("^date|session$").max()).collect().item()
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        fill(Warehouse(root), Path(given.bars), last)
-        measure(root, given.experiments.split(","))
+        root, names = Path(name), given.experiments.split(",")
+        known = load_experiments()
+        fill(Warehouse(root), Path(given.bars), last, [known[name] for name in names])
+        measure(root, names)
 
 
 if __name__ == "__main__":
