@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from alpha_pipeline.datasets.folds import walk_forward_folds
+from alpha_pipeline.evaluation.outcomes import beside_outcomes, in_own_unit
 from alpha_pipeline.evaluation.scores import WHOLE, scores, standard_windows
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.sources.simulated import SimulatedSource, oracle, simulate
@@ -25,23 +26,28 @@ from alpha_pipeline_tests.pipeline_world import after_close, build_features, for
 TICKERS = ("QQQ", "NVDA", "AAPL", "XLE", "XLP", "XLF")
 # Ten years to learn from and three to be judged on: fewer labels teach ridge less than half of what there is.
 FIRST_OUT_OF_SAMPLE, LAST = dt.date(2020, 1, 2), dt.date(2022, 12, 30)
-# The share of the oracle's information coefficient that each must reach.
+# The share of the oracle's information coefficient that each must reach. A return is what the oracle expects and noise
+# that nobody can know, so the share to expect is the correlation of a forecast with the oracle's. That of the
+# coefficients themselves strays from it by a tenth in a sample of three years.
 LEARNERS = {
     "lightgbm": 0.3,
     "ridge": 0.5,
-    "v11_hybrid": 0.7,
-    "v12_super_model": 0.7,
-    "v13_bull_sniper": 0.7,
-    "v15_sector_context": 0.7,
-    "v17_no_kan": 0.7,
-    "v17_no_revin": 0.7,
-    "v17_pilot": 0.7,
+    "v11_hybrid": 0.75,
+    "v12_super_model": 0.75,
+    "v13_bull_sniper": 0.75,
+    "v15_sector_context": 0.75,
+    "v17_no_kan": 0.75,
+    "v17_no_revin": 0.75,
+    "v17_pilot": 0.75,
 }
 SEED = 7
 
 
 def pooled_ic(root: Path, planted_ic: float) -> pl.DataFrame:
-    """Pooled information coefficient at horizon 1 of every experiment and of the oracle, with its interval."""
+    """Pooled information coefficient at horizon 1 of every experiment and of the oracle, with its interval.
+
+    `share` is the correlation with the oracle's forecast, pooled like the coefficient.
+    """
     warehouse = Warehouse(root)
     ingest_all(warehouse, SimulatedSource(SEED, planted_ic), CORE, LAST)  # the others are context
     build_features(warehouse, TICKERS)
@@ -51,10 +57,15 @@ def pooled_ic(root: Path, planted_ic: float) -> pl.DataFrame:
     known = made.filter(model="ridge").join(best, on=["ticker", "session"])
     known = known.with_columns(model=pl.lit("oracle"), expected_return="best").select(made.columns)
     windows = standard_windows(FIRST_OUT_OF_SAMPLE, LAST)[:1]
-    rows = scores(pl.concat([made, known]), warehouse.read(FORWARD), windows)
+    both = pl.concat([made, known])
+    rows = scores(both, warehouse.read(FORWARD), windows)
+    pooled = in_own_unit(beside_outcomes(both, warehouse.read(FORWARD)))
+    ideal = pooled.filter(model="oracle").select("ticker", "session", ideal="expected")
+    shares = pooled.join(ideal, on=["ticker", "session"]).group_by("model").agg(share=pl.corr("expected", "ideal"))
     figures = rows.filter(ticker="*", horizon=1, window=WHOLE, metric="ic").select(
         "model", "value", "ci_low", "ci_high"
     )
+    figures = figures.join(shares, on="model")
     print(f"\nplanted_ic={planted_ic}\n{figures}")
     return figures
 
@@ -73,7 +84,8 @@ def test_a_planted_signal_is_recovered(tmp_path: Path) -> None:
     assert best == pytest.approx(0.10, abs=0.04)
     assert set(figures) > set(LEARNERS)
     for model, share in LEARNERS.items():
-        assert figures[model]["value"] > share * best, model
+        assert figures[model]["share"] > share, model
+        assert figures[model]["value"] > (share - 0.15) * best, model
         assert figures[model]["ci_low"] > 0, model
     assert abs(figures["expanding_mean"]["value"]) < 0.05, "it looks at no bar, so it finds nothing"
 
