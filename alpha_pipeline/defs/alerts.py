@@ -1,4 +1,4 @@
-"""Sensors that tell a person what went wrong in a day that ran by itself, and when to leave every long."""
+"""Sensors that tell a person what went wrong in a day that ran by itself, of leaks, and when to leave every long."""
 
 import datetime as dt
 
@@ -31,7 +31,7 @@ def alert_on_failure(context: dg.RunFailureSensorContext, alpha: AlphaResource) 
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def alert_after_results(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> None:
-    """Stale data and `exit_longs` of the session that was just finished."""
+    """Stale data, `exit_longs` and leaks found, of the session that was just finished."""
     session = context.dagster_run.tags.get(SESSION_TAG)
     through = dt.date.fromisoformat(session) if session is not None else alpha.through()
     warehouse = alpha.warehouse()

@@ -13,6 +13,7 @@ from alpha_pipeline.alerts import Alert, check, send
 from alpha_pipeline.steps.ingest import behind
 from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.audit import AUDIT
 from alpha_pipeline.warehouse.tables.signals import VIX_REGIME
 
 KEY = "alerts/sent.json"
@@ -56,8 +57,9 @@ def due_alerts(warehouse: Warehouse, through: dt.date, failures: Sequence[Failur
 
 
 def session_alerts(warehouse: Warehouse, through: dt.date) -> list[Alert]:
-    """Stale data and `exit_longs` of a session."""
-    return [alert for alert in (_stale(warehouse, through), _exit(warehouse, through)) if alert is not None]
+    """Stale data, `exit_longs`, and what the leak audit found, as of a session."""
+    due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through))
+    return [alert for alert in due if alert is not None]
 
 
 def failure_alerts(warehouse: Warehouse, failures: Sequence[Failure]) -> list[Alert]:
@@ -138,6 +140,19 @@ def _exit(warehouse: Warehouse, through: dt.date) -> Alert | None:
             f"P(spike) {_percent(row['prob_spike'], '.1%')} (threshold {_percent(row['spike_threshold'], '.1%')})."
         ),
         kind="exit",
+    )
+
+
+def _leak(warehouse: Warehouse, through: dt.date) -> Alert | None:
+    bad = warehouse.read(AUDIT).filter(~pl.col("passed")).sort("probe")
+    if bad.is_empty():
+        return None
+    said = "; ".join(f"{probe}: {words}" for probe, words in bad.select("probe", "words").iter_rows())
+    return Alert(
+        key=f"leak {through} {','.join(bad['probe'])}",
+        title=_title(warehouse, f"the audit found {bad.height} leak(s), session {through}"),
+        body=f"Trust no forecast before it is mended; `alpha audit` looks again. {_in_a_line(said)}",
+        kind="leak",
     )
 
 

@@ -45,6 +45,7 @@ from alpha_pipeline.warehouse.tables.results import LEDGER
 from alpha_pipeline.warehouse.tables.signals import MAG7_VOTE, QQQ_POSITION, SECTOR_ROTATION, VIX_REGIME
 
 STAGE: Final = "leak audit"
+INNER_STAGE: Final = f"{STAGE}: truncation"  # the one probe that takes long
 # Looked at: what features take for context, what votes, and what is forecast; the last six years of it.
 TICKERS: Final = (*MARKET_TICKERS[:3], *MAG7[:5], *SECTORS, *VOLATILITY_FUNDS)
 SESSIONS: Final = 1500
@@ -84,6 +85,8 @@ def audit(
         inputs, look = todo[name]
         if not warehouse.is_current(AUDIT, name, inputs):
             found = look()
+            if name == "truncation":
+                report(Progress(INNER_STAGE, WALKS, WALKS, is_over=True))
             warehouse.write(AUDIT, name, _as_row(found, now), inputs)
         yield _read(warehouse, name)
     report(Progress(STAGE, len(wanted), len(wanted), is_over=True))
@@ -172,7 +175,7 @@ def _probes(held: _Held, pipeline: Pipeline, now: dt.datetime) -> dict[str, tupl
 
     def told(words: str) -> None:
         nonlocal done
-        report(Progress(f"{STAGE}: truncation", done, WALKS, words))
+        report(Progress(INNER_STAGE, done, WALKS, words))
         done += 1
 
     code = code_hash()

@@ -15,6 +15,7 @@ from alpha_pipeline.universe import CORE, HOLDINGS
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.audit import AUDIT
 from alpha_pipeline.warehouse.tables.raw import COVERAGE
 from alpha_pipeline.warehouse.tables.signals import VIX_REGIME
 from alpha_pipeline_tests.loopback_webhook import LoopbackWebhook
@@ -109,6 +110,17 @@ def test_an_exit_of_another_session_is_no_news(current: Warehouse) -> None:
     regime(current, MONDAY, exit_longs=True)
     cover(current, CORE, TUESDAY)
     assert due_alerts(current, TUESDAY) == []
+
+
+def test_a_leak_is_told_with_the_words_of_its_probe(current: Warehouse) -> None:
+    for probe, verdict, words in (("lag", "bad", "fills at the same close"), ("holidays", "warning", "two sessions")):
+        row = {"probe": probe, "passed": verdict != "bad", "verdict": verdict, "words": words, "figures": "{}"}
+        checked = pl.lit(dt.datetime(2025, 6, 30, 21, tzinfo=dt.UTC)).cast(pl.Datetime("us", "UTC"))
+        current.write(AUDIT, probe, AUDIT.conform(pl.DataFrame([row]).with_columns(checked_at=checked)))
+    [alert] = due_alerts(current, MONDAY)
+    assert (alert.kind, alert.key) == ("leak", "leak 2025-06-30 lag")
+    assert alert.title == "alpha_pipeline: the audit found 1 leak(s), session 2025-06-30"
+    assert alert.body.endswith("`alpha audit` looks again. lag: fills at the same close")
 
 
 def test_a_failure_is_told_in_a_line(current: Warehouse) -> None:

@@ -89,6 +89,7 @@ def test_a_sound_warehouse_passes_every_probe(filled: Warehouse) -> None:
     assert rows["passed"].all()
     assert [one.probe for one in findings(filled)] == sorted(found)
     assert heard[-1].done == heard[-1].total == len(found)
+    assert {one.stage for one in heard if one.is_over} == {one.stage for one in heard}, "no bar is left half full"
 
 
 def test_what_is_unchanged_is_not_looked_at_again(held: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
