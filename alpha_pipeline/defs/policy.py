@@ -1,10 +1,17 @@
 """What holds for every asset alike."""
 
+import base64
+
 import dagster as dg
 
 from alpha_pipeline.warehouse.table import Table
 
 OWNERS = ["team:alpha"]
+
+
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """A picture that the web UI shows, held in the metadata itself."""
+    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def column_schema(table: Table) -> dg.TableSchema:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alpha_pipeline.forecasting.explain import Explanation
+from alpha_pipeline.training.artifact import Card
 from alpha_pipeline.training.calibration import NEVER
 
 TOP_SESSIONS: Final = 5
@@ -37,6 +38,10 @@ EDGES_NOTE: Final = (
     "Learned functions of the first layer that vary most over training. The input is in the window's own scale; "
     "a usual change is about 1."
 )
+LEARNING_NOTE: Final = (
+    "Loss after each pass over the fold's training slice, in nats: of the averaged weights on the validation slice, of "
+    "which the lowest is kept, and of the batches as they were trained, with dropout and penalties."
+)
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 
 
@@ -52,6 +57,7 @@ class ExplainedForecast:
         explanation: of that forecast.
         closes: columns session and adj_close over the window.
         bars_changed: whether the stored forecast differs from the recomputed one: bars changed since it was made.
+        members: the cards of those who made it, a seed each.
     """
 
     market: str
@@ -61,6 +67,12 @@ class ExplainedForecast:
     explanation: Explanation
     closes: pl.DataFrame
     bars_changed: bool
+    members: tuple[Card, ...]
+
+    @property
+    def learners(self) -> list[Card]:
+        """The members whose losses were kept: no closed forms."""
+        return [card for card in self.members if card.validation_curve]
 
 
 def render(explained: ExplainedForecast) -> RenderableType:
@@ -80,6 +92,8 @@ def render(explained: ExplainedForecast) -> RenderableType:
         parts += [Text(), _looked_at(explained)]
     if found.edges:
         parts += [Text(), _edges(explained)]
+    if explained.learners:
+        parts += [Text(), _learning(explained)]
     return Panel(
         Group(*parts),
         title=f"{mark}Why {row['model']} forecast {row['ticker']} so",
@@ -209,6 +223,26 @@ def _edges(explained: ExplainedForecast) -> Group:
             sparkline(edge.y[::2].tolist()),
         )
     return Group(Text("Strongest KAN edges", style="bold"), Text(EDGES_NOTE, style="dim"), table)
+
+
+def _learning(explained: ExplainedForecast) -> Group:
+    table = Table("seed", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("passes", "kept", "at the start", "kept loss"):
+        table.add_column(column, justify="right")
+    for column in ("validation", "training"):
+        table.add_column(column)
+    for card in explained.learners:
+        judged = card.validation_curve
+        table.add_row(
+            str(card.seed),
+            str(card.epochs),
+            str(judged.index(min(judged))),
+            f"{judged[0]:.4f}",
+            f"{min(judged):.4f}",
+            sparkline(judged),
+            sparkline(card.training_curve),
+        )
+    return Group(Text("How its members learned", style="bold"), Text(LEARNING_NOTE, style="dim"), table)
 
 
 def _percent(value: object, *, sign: bool = True) -> str:

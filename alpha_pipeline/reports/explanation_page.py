@@ -16,6 +16,7 @@ from alpha_pipeline.reports.explanation import (
     ATTENTION_NOTE,
     EDGES_NOTE,
     IMPORTANCE_NOTE,
+    LEARNING_NOTE,
     LOOKED_AT_NOTE,
     OCCLUSION_NOTE,
     ExplainedForecast,
@@ -25,6 +26,7 @@ from alpha_pipeline.reports.explanation import (
     top_sessions,
 )
 from alpha_pipeline.reports.page import Section, page
+from alpha_pipeline.training.artifact import Card
 
 _UP: Final = "#2a9d8f"
 _DOWN: Final = "#d1495b"
@@ -60,6 +62,9 @@ def render_html(explained: ExplainedForecast) -> str:
         sections.append(Section("Whom it looked at", LOOKED_AT_NOTE, _figure(looked_at(found.looked_at), "looked_at")))
     if found.edges:
         sections.append(Section("Its strongest KAN edges", EDGES_NOTE, _figure(edges(found.edges), "edges")))
+    if explained.learners:
+        figure = _figure(learning(explained.learners), "learning")
+        sections.append(Section("How its members learned", LEARNING_NOTE, figure))
     mark = "SIMULATED · " if explained.is_simulated else ""
     return page(
         title=f"{mark}Why {row['model']} forecast {row['ticker']} so on {found.session}",
@@ -180,6 +185,36 @@ def edges(found: Sequence[Edge]) -> go.Figure:
     return figure.update_xaxes(hoverformat=".2f", nticks=4).update_layout(
         hovermode="closest", margin={"l": 44, "r": 12, "t": 48, "b": 28}
     )
+
+
+def learning(cards: Sequence[Card]) -> go.Figure:
+    """The loss of each member by pass: validation with a mark on the pass that was kept, training dotted.
+
+    The grey line is the loss of the training slice's unconditional distribution, where only the return is forecast.
+    """
+    figure = go.Figure()
+    colours = {"validation": figures.STRATEGY_COLOURS["qqq_position"], "training": _INK}
+    for place, card in enumerate(cards):
+        judged, hover = card.validation_curve, f"seed {card.seed}, pass %{{x}}: %{{y:.4f}}<extra></extra>"
+        kept = judged.index(min(judged))
+        for name, first, losses in (("validation", 0, judged), ("training", 1, card.training_curve)):
+            line = go.Scatter(
+                x=[first + one for one in range(len(losses))],
+                y=losses,
+                name=name,
+                legendgroup=name,
+                showlegend=place == 0,
+                line={"color": colours[name], "width": 1.6, "dash": "dot" if name == "training" else "solid"},
+                hovertemplate=hover,
+            )
+            figure.add_trace(line)
+        mark = {"color": colours["validation"], "size": 9}
+        dot = go.Scatter(x=[kept], y=[judged[kept]], mode="markers", marker=mark, hovertemplate=hover, showlegend=False)
+        figure.add_trace(dot)
+    if all(card.event is None for card in cards):
+        figure.add_hline(y=cards[0].baseline_loss, line={"color": figures.OTHER_COLOUR, "width": 1, "dash": "dash"})
+    figures.dressed(figure, height=320).update_layout(hovermode="closest")
+    return figure.update_xaxes(title="pass", nticks=10).update_yaxes(tickformat=".3f")
 
 
 def _lead(explained: ExplainedForecast) -> str:

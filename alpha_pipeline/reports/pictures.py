@@ -1,6 +1,7 @@
 """Pictures for the web UI, whose metadata shows images but runs no script: PNG, the same bytes for the same values."""
 
 import io
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from alpha_pipeline.reports.figures import OTHER_COLOUR, STRATEGY_COLOURS, drawdown, in_order
+from alpha_pipeline.training.artifact import Card
 
 _INCHES: Final = (9.0, 4.6)
 _DPI: Final = 100
@@ -56,6 +58,28 @@ def information_coefficients(scores: pl.DataFrame) -> bytes:
     axes.axvline(0, color=OTHER_COLOUR, linewidth=1)
     axes.set_yticks(range(rows.height), rows["model"].to_list())
     axes.set_xlabel("information coefficient, one session, pooled")
+    return _png(figure, axes)
+
+
+def learning(cards: Sequence[Card]) -> bytes:
+    """The loss of some members by pass: validation with a mark on the pass that was kept, training dotted.
+
+    Args:
+        cards: of members that were trained by gradient descent, a seed each.
+    """
+    figure = Figure(figsize=(6.0, 2.8), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    for place, card in enumerate(cards):
+        judged = card.validation_curve
+        kept = judged.index(min(judged))
+        names = ("validation", "training") if place == 0 else (None, None)
+        axes.plot(judged, color=STRATEGY_COLOURS["qqq_position"], linewidth=1.4, label=names[0])
+        axes.plot(kept, judged[kept], "o", color=STRATEGY_COLOURS["qqq_position"], markersize=6)
+        passes = range(1, card.epochs + 1)
+        axes.plot(passes, card.training_curve, ":", color=STRATEGY_COLOURS["buy_and_hold"], label=names[1])
+    axes.set_xlabel("pass")
+    axes.set_ylabel("loss, nats")
+    axes.legend(frameon=False, fontsize=8)
     return _png(figure, axes)
 
 

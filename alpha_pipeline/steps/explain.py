@@ -66,6 +66,7 @@ def explain_forecast(
         explanation=found,
         closes=closes.select("session", "adj_close"),
         bars_changed=drift > _SAME * row["forecast_vol"],
+        members=tuple(member.card for member in members),
     )
 
 

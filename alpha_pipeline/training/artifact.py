@@ -79,7 +79,11 @@ class Card(BaseModel):
         libraries: versions by name.
         n_training: training samples; of a shared model sessions.
         n_validation: validation samples; likewise.
-        epochs: passes made; 0 for a closed form.
+        epochs: passes made, E; 0 for a closed form.
+        training_curve: loss of each pass while it trained, in nats of what was minimised, (E,); empty for a member that
+            was trained before curves were kept.
+        validation_curve: of the running average of the weights, at the start and after each pass, (E + 1,); the lowest
+            was kept.
         validation_loss: negative log likelihood on the validation slice, in units of volatility.
         baseline_loss: the same for the training slice's unconditional distribution.
         spike_thresholds: probability of a spike from which one is flagged, per horizon; None for most
@@ -108,6 +112,8 @@ class Card(BaseModel):
     n_training: int
     n_validation: int
     epochs: int
+    training_curve: tuple[float, ...] = ()
+    validation_curve: tuple[float, ...] = ()
     validation_loss: float
     baseline_loss: float
     spike_thresholds: tuple[float, ...] | None

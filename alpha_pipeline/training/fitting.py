@@ -20,7 +20,7 @@ from alpha_pipeline.models.events import BullEvent, SpikeEvent
 from alpha_pipeline.models.predictive import SPIKE_LOG_RETURN, SPIKE_TICKERS, flagging_threshold, prob_above
 from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, EventCard, sha256
 from alpha_pipeline.training.calibration import NEVER, calibrate, firing_threshold
-from alpha_pipeline.training.loop import DivergedError, Rows, Windows, fit
+from alpha_pipeline.training.loop import Curve, DivergedError, Rows, Windows, fit
 from alpha_pipeline.training.losses import objective, student_t_nll
 from alpha_pipeline.training.member import Member, libraries
 from alpha_pipeline.training.weights import encode, fresh_model, load_into
@@ -121,22 +121,22 @@ def _happened(data: TrainingData | MatrixTrainingData, event: BullEvent | SpikeE
     return (data.targets * data.unit > event.log_return(data.unit)).astype(np.float32)
 
 
-def _fit(start: Start) -> int:
-    """Fit in place; the passes made."""
+def _fit(start: Start) -> Curve:
+    """Fit in place; how the loss went."""
     if isinstance(start.model, ClosedFormModel):
         start.model.fit(start.training.whole(), start.validation.whole())
-        return 0
+        return Curve()
     loss = objective(start.member.experiment.event)
     return fit(start.model, start.training, start.validation, start.spec, loss, epochs=start.epochs)
 
 
 @torch.no_grad()
-def finish(start: Start, epochs: int) -> Artifact:
+def finish(start: Start, curve: Curve) -> Artifact:
     """The artifact of a model that has been fitted.
 
     Args:
         start: what the fit began with; its model holds the weights to keep.
-        epochs: passes made.
+        curve: how the loss went.
 
     Raises:
         DivergedError: its validation loss is not finite.
@@ -147,7 +147,7 @@ def finish(start: Start, epochs: int) -> Artifact:
     prediction = model(held_out.windows)
     loss = float(student_t_nll(prediction, held_out.targets))
     if not np.isfinite(loss):
-        raise DivergedError(epochs, loss)
+        raise DivergedError(curve.passes, loss)
     card = Card(
         model_id=member.model_id,
         experiment=member.experiment.name,
@@ -165,7 +165,9 @@ def finish(start: Start, epochs: int) -> Artifact:
         libraries=libraries(),
         n_training=len(data.train_rows),
         n_validation=len(data.validation_rows),
-        epochs=epochs,
+        epochs=curve.passes,
+        training_curve=curve.training,
+        validation_curve=curve.validation,
         validation_loss=loss,
         baseline_loss=_baseline_loss(_of(start.training.targets, start.training), held_out.targets),
         spike_thresholds=_spike_thresholds(data, prediction) if isinstance(data, TrainingData) else None,

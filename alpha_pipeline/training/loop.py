@@ -21,6 +21,24 @@ from alpha_pipeline.training.losses import Objective
 EVALUATION_BATCH = 512
 
 
+@dataclass(frozen=True)
+class Curve:
+    """How the loss went, pass by pass, in nats of what is minimised.
+
+    Attributes:
+        training: mean over each pass's batches, with dropout and penalties, while the weights moved, (E,).
+        validation: of the running average of the weights, where training started and after each pass, (E + 1,).
+    """
+
+    training: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
+
+    @property
+    def passes(self) -> int:
+        """E, the passes made; 0 for a closed form."""
+        return len(self.training)
+
+
 class DivergedError(AlphaError):
     """The loss left the finite numbers."""
 
@@ -75,7 +93,7 @@ class Rows:
 
 def fit(
     model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpec, objective: Objective, *, epochs: int
-) -> int:
+) -> Curve:
     """Train in place and leave the weights that did best on the validation slice.
 
     The candidates are running averages of the weights after each epoch, which at the signal-to-noise of daily
@@ -90,7 +108,7 @@ def fit(
         epochs: most passes.
 
     Returns:
-        The passes made.
+        The losses of the passes made.
 
     Raises:
         DivergedError: the loss is not finite.
@@ -98,9 +116,11 @@ def fit(
     optimiser = torch.optim.AdamW(model.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
     average = copy.deepcopy(model)
     best_loss, best_state, best_epoch = _loss(average, validation, objective), _state(average), 0
+    learned, judged = [], [best_loss]
     for epoch in range(1, epochs + 1):
-        train_epoch(model, average, optimiser, training, spec, objective)
+        learned.append(train_epoch(model, average, optimiser, training, spec, objective))
         loss = _loss(average, validation, objective)
+        judged.append(loss)
         if not loss < float("inf"):
             raise DivergedError(epoch, loss)
         if loss < best_loss:
@@ -108,7 +128,7 @@ def fit(
         elif epoch - best_epoch >= spec.patience:
             break
     model.load_state_dict(best_state)
-    return epoch
+    return Curve(tuple(learned), tuple(judged))
 
 
 def train_epoch(
@@ -118,9 +138,10 @@ def train_epoch(
     training: Rows,
     spec: TrainingSpec,
     objective: Objective,
-) -> None:
-    """One pass over the training slice; `average` follows the weights."""
+) -> float:
+    """One pass over the training slice; `average` follows the weights. The mean loss of its batches."""
     model.train()
+    losses: list[Tensor] = []
     parameters: list[Tensor] = list(model.parameters())
     averages: list[Tensor] = list(average.parameters())
     for batch in training.shuffled(spec.batch_size):
@@ -129,8 +150,10 @@ def train_epoch(
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(parameters, spec.gradient_clip)
         optimiser.step()
+        losses.append(loss.detach())
         with torch.no_grad():
             torch._foreach_lerp_(averages, parameters, 1 - spec.averaging)
+    return float(torch.stack(losses).mean())
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ Dimensions: S slots, P parameters, B rows in a batch.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from alpha_pipeline.training.capture import Captured
 from alpha_pipeline.training.counter import BATCHES, DROPOUT, draw
 from alpha_pipeline.training.fitting import Start
 from alpha_pipeline.training.layout import Layout
-from alpha_pipeline.training.loop import DivergedError
+from alpha_pipeline.training.loop import Curve, DivergedError
 from alpha_pipeline.training.losses import objective
 from alpha_pipeline.training.stackable import MemberLoss
 from alpha_pipeline.training.stacked_adamw import StackedAdamW
@@ -36,12 +36,12 @@ class Ended:
 
     Attributes:
         start: its model holds the weights that did best on the validation slice.
-        epochs: passes made.
+        curve: how the loss went.
         error: why it ended early, if it diverged; its model is of no use then.
     """
 
     start: Start
-    epochs: int
+    curve: Curve
     error: DivergedError | None = None
 
 
@@ -52,6 +52,13 @@ class _Run:
     start: Start
     epoch: int = 0
     best_epoch: int = 0
+    learned: list[float] = field(default_factory=list)
+    judged: list[float] = field(default_factory=list)
+
+    @property
+    def curve(self) -> Curve:
+        """How the loss went so far."""
+        return Curve(tuple(self.learned), tuple(self.judged))
 
 
 class Stack:
@@ -76,6 +83,7 @@ class Stack:
         self._average, self._best = (torch.zeros(slots, self._layout.width, device=device) for _ in "12")
         self._best_loss = torch.zeros(slots, device=device)
         self._verdict = torch.zeros(2, slots, device=device)  # loss, and whether it is the best so far
+        self._learned = torch.zeros(2, slots, device=device)  # sum of the round's losses, and how many batches
         self._buffers = {
             name: buffer.new_zeros(slots, *buffer.shape)
             for name, buffer in self._loss.model.state_dict().items()
@@ -127,9 +135,12 @@ class Stack:
         if not self._launched:
             return []
         self._launched = False
-        losses, better = self._verdict.tolist()
+        (losses, better), (learned, batches) = self._verdict.tolist(), self._learned.tolist()
         ended = []
         for slot, run in enumerate(self._runs):
+            if run is not None:
+                run.learned.append(learned[slot] / batches[slot])
+                run.judged.append(losses[slot])
             if run is not None and self._has_ended(run, losses[slot], is_best=bool(better[slot])):
                 ended.append(self._end(slot, run, losses[slot]))
         return ended
@@ -160,6 +171,10 @@ class Stack:
         new = [run is not None and run.epoch == 0 for run in self._runs]
         if any(new):
             self._judge(self._told(new), self._told(new))
+            for loss, run in zip(self._verdict[0].tolist(), self._runs, strict=True):
+                if run is not None and run.epoch == 0:
+                    run.judged.append(loss)
+        self._learned.zero_()
         epochs = torch.tensor([0 if run is None else run.epoch for run in self._runs], device=self._device)
         for batch in self._data.shuffled(draw(self._batch_keys, epochs), live):
             self._train(*batch)
@@ -176,10 +191,10 @@ class Stack:
     def _end(self, slot: int, run: _Run, loss: float) -> Ended:
         self._runs[slot] = None
         if not loss < float("inf"):
-            return Ended(run.start, run.epoch, DivergedError(run.epoch, loss))
+            return Ended(run.start, run.curve, DivergedError(run.epoch, loss))
         model = _trained(run.start)
         model.load_state_dict(model.state_dict() | self._layout.parameters_of_one(self._best[slot].cpu()))
-        return Ended(run.start, run.epoch)
+        return Ended(run.start, run.curve)
 
     def _record(self) -> None:
         """Record what a round does, anew when the data have moved. After one failure nothing is tried again."""
@@ -200,6 +215,9 @@ class Stack:
         with torch.no_grad():
             moved = self._average.lerp(self._weights, 1 - self._spec.averaging)
             torch.where(active[:, None], moved, self._average, out=self._average)
+            # Of a slot that has no batch left, or nobody in it, the loss may be no number.
+            self._learned[0] += torch.where(active, losses, 0.0)
+            self._learned[1] += active
 
     @torch.no_grad()
     def _judgement(self, judged: Tensor, first: Tensor) -> None:

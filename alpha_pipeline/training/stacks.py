@@ -86,4 +86,4 @@ def _artifact(ended: Ended) -> Artifact:
     if ended.error is not None:
         raise ended.error
     with reproducible(ended.start.member.seed):
-        return finish(ended.start, ended.epochs)
+        return finish(ended.start, ended.curve)

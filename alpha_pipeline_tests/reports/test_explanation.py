@@ -16,6 +16,7 @@ from alpha_pipeline.forecasting.importance import Importance
 from alpha_pipeline.forecasting.occlusion import Effect
 from alpha_pipeline.reports.explanation import ExplainedForecast, render, sparkline
 from alpha_pipeline.reports.explanation_page import render_html
+from alpha_pipeline_tests.training.test_artifact import card as member_card
 
 WINDOW = calendar.between(dt.date(2016, 1, 4), dt.date(2016, 1, 13))
 EDGE = Edge("close change over 5 sessions", 2, 1, np.linspace(-2, 2, 41), np.linspace(0, 1, 41), 0.31)
@@ -56,6 +57,10 @@ EXPLAINED = ExplainedForecast(
     explanation=EXPLANATION,
     closes=pl.DataFrame({"session": WINDOW, "adj_close": np.linspace(100, 107, 8)}),
     bars_changed=False,
+    members=tuple(
+        member_card(seed=seed, epochs=3, training_curve=(1.5, 1.2, 0.9), validation_curve=(1.4, 1.3, 1.25 - seed, 1.35))
+        for seed in (0, 1)
+    ),
 )
 BARE = dataclasses.replace(EXPLANATION, prob_event=None, attention=None, edges=())
 
@@ -98,12 +103,13 @@ def test_the_terminal_shows_the_numbers_given() -> None:
 
 
 def test_what_a_model_does_not_have_is_not_shown() -> None:
-    bare = text(dataclasses.replace(EXPLAINED, explanation=BARE))
-    for word in ("Attention", "KAN", "P(event)"):
+    closed = (member_card(epochs=0),)
+    bare = text(dataclasses.replace(EXPLAINED, explanation=BARE, members=closed))
+    for word in ("Attention", "KAN", "P(event)", "learned"):
         assert word in text(EXPLAINED)
         assert word not in bare
-    html = render_html(dataclasses.replace(EXPLAINED, explanation=BARE))
-    for name in ("attention", "edges", "event_groups"):
+    html = render_html(dataclasses.replace(EXPLAINED, explanation=BARE, members=closed))
+    for name in ("attention", "edges", "event_groups", "learning"):
         assert traces(render_html(EXPLAINED), name)
         assert f'Plotly.newPlot("{name}"' not in re.sub(r"\(\s+", "(", html)
 
@@ -147,6 +153,11 @@ def test_the_figures_show_the_numbers_given() -> None:
     assert weights["y"] == EXPLANATION.attention.tolist()  # type: ignore[union-attr]
     [edge] = traces(html, "edges")
     assert (edge["x"], edge["y"]) == (EDGE.x.tolist(), EDGE.y.tolist())
+    validation, training, kept, *others = traces(html, "learning")
+    assert (validation["x"], validation["y"]) == ([0, 1, 2, 3], [1.4, 1.3, 1.25, 1.35])
+    assert (training["x"], training["y"]) == ([1, 2, 3], [1.5, 1.2, 0.9])
+    assert (kept["x"], kept["y"]) == ([2], [1.25])
+    assert others[2]["y"] == [0.25]
 
 
 def test_a_sparkline_spans_its_values() -> None:

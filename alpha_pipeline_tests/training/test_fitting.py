@@ -15,7 +15,7 @@ from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.training import fitting
 from alpha_pipeline.training.artifact import Artifact
 from alpha_pipeline.training.fitting import fit_member
-from alpha_pipeline.training.loop import DivergedError, Rows
+from alpha_pipeline.training.loop import Curve, DivergedError, Rows
 from alpha_pipeline.training.member import Member
 from alpha_pipeline_tests.learning_world import ARCHITECTURES, LAST, experiment, folds_to, samples_of
 
@@ -86,6 +86,18 @@ def test_the_card_says_what_was_seen() -> None:
     assert card.spike_thresholds is None
 
 
+def test_the_card_says_how_the_loss_went() -> None:
+    """It falls where something is to be learned, and the pass that was kept is the one that the weights are of."""
+    longer = experiment("hybrid", training={"epochs": 12, "learning_rate": 0.01, "patience": 3})
+    card = fit_member(Member(longer, data_of("hybrid", knowing=0.6), 0, None), None, "cpu").card
+    assert len(card.training_curve) == len(card.validation_curve) - 1 == card.epochs > 3
+    assert card.training_curve[-1] < card.training_curve[0] - 0.05
+    assert min(card.validation_curve) == pytest.approx(card.validation_loss, abs=1e-5)
+    assert min(card.validation_curve) < card.validation_curve[0] - 0.05
+    closed = trained("ridge", data_of("ridge")).card
+    assert (closed.training_curve, closed.validation_curve) == ((), ())
+
+
 def test_spike_tickers_get_a_threshold_per_horizon() -> None:
     thresholds = trained("v17", data_of("v17", "^VIX")).card.spike_thresholds
     assert thresholds is not None
@@ -128,7 +140,7 @@ def test_one_that_diverges_begins_anew_more_slowly(monkeypatch: pytest.MonkeyPat
 
     def once(
         model: TrainedModel, training: Rows, validation: Rows, spec: TrainingSpec, *given: Any, **more: Any
-    ) -> int:
+    ) -> Curve:
         rates.append(spec.learning_rate)
         if len(rates) == 1:
             raise DivergedError(1, float("nan"))

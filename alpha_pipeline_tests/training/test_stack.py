@@ -63,8 +63,8 @@ def by_the_loop(start: Start, batches: list[Tensor]) -> tuple[TrainedModel, Trai
     spec = start.spec
     optimiser = torch.optim.AdamW(model.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay)
     training = Told(**vars(start.training), batches=tuple(batches))
-    train_epoch(model, average, optimiser, training, spec, objective(start.member.experiment.event))
-    return model, average
+    learned = train_epoch(model, average, optimiser, training, spec, objective(start.member.experiment.event))
+    return model, average, learned
 
 
 def passes(stack: Stack, slot: int) -> list[Tensor]:
@@ -85,7 +85,7 @@ def test_a_step_is_that_of_the_loop(kind: str, device: str) -> None:
     firsts = [passes(stack, slot)[0] for slot in (0, 1)]
     stack._train(*first_pass(stack)[0])
     for slot, start in enumerate(starts):
-        model, average = by_the_loop(start, [firsts[slot]])
+        model, average, _ = by_the_loop(start, [firsts[slot]])
         for name, value in model.named_parameters():
             assert torch.allclose(held(stack, stack._weights, slot)[name], value, atol=1e-5)
         for name, value in average.named_parameters():
@@ -101,11 +101,12 @@ def test_a_pass_is_that_of_the_loop(kind: str) -> None:
     batches = [passes(stack, slot) for slot in (0, 1)]
     stack._launch()
     for slot, start in enumerate(starts):
-        _, average = by_the_loop(start, batches[slot])
+        _, average, learned = by_the_loop(start, batches[slot])
         for name, value in average.named_parameters():
             assert torch.allclose(held(stack, stack._average, slot)[name], value, atol=1e-4)
         loss = loop._loss(average, start.validation, objective(start.member.experiment.event))
         assert float(stack._verdict[0, slot]) == pytest.approx(loss, abs=1e-5)
+        assert float(stack._learned[0, slot] / stack._learned[1, slot]) == pytest.approx(learned, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "sniper"])
@@ -140,7 +141,7 @@ def test_neighbours_slot_and_number_change_no_bit(kind: str, device: str) -> Non
     shorter = dataclasses.replace(start_of(made, "C", seed=4), epochs=1)
     [ended] = trained([alone], 4, device)
     both = [trained([*others, beside], 4, device)[3], trained([*others, shorter, later], 4, device)[4]]
-    assert [one.epochs for one in both] == [ended.epochs] * 2
+    assert [one.curve for one in both] == [ended.curve] * 2
     for start in (beside, later):
         assert all(torch.equal(value, state(start)[name]) for name, value in state(alone).items())
 
@@ -202,7 +203,7 @@ def test_each_member_stops_when_its_own_patience_ends() -> None:
     knows, guesses = start_of(made, knowing=0.6), start_of(made, "SPY", knowing=0.0)
     before = [validation_loss(start) for start in (knows, guesses)]
     long, short = trained([knows, guesses], slots=4)
-    assert short.epochs < long.epochs
+    assert short.curve.passes < long.curve.passes
     after = [validation_loss(start) for start in (knows, guesses)]
     assert after[0] < before[0] - 0.05
     assert after[1] <= before[1] + 1e-6
@@ -236,7 +237,8 @@ def test_from_the_same_losses_come_the_decisions_of_the_loop(monkeypatch: pytest
         monkeypatch.setattr(loop, "_loss", Script(script))
         epochs, error = fitted(start_of(made))
         assert str(ended[start].error or "") == error
-        assert ended[start].epochs == epochs or error
+        assert ended[start].curve.passes == epochs or error
+        assert ended[start].curve.validation == pytest.approx(script[: epochs + 1]) or error
         best = script.index(min(script[: epochs + 1]))
         kept = held(stack, averages[best], slot)
         assert error or all(torch.equal(value, state(start)[name]) for name, value in kept.items())
@@ -256,9 +258,10 @@ def fitted(start: Start) -> tuple[int, str]:
     """The passes that the loop makes, and what it raises."""
     assert isinstance(start.model, TrainedModel)
     try:
-        return fit(start.model, start.training, start.validation, start.spec, objective(None), epochs=start.epochs), ""
+        curve = fit(start.model, start.training, start.validation, start.spec, objective(None), epochs=start.epochs)
     except DivergedError as error:
         return 0, str(error)
+    return curve.passes, ""
 
 
 def poisoned(start: Start) -> Start:
@@ -276,7 +279,7 @@ def test_one_that_diverges_ends_alone(kind: str) -> None:
     trained([healthy], slots=4)
     bad, good = trained([poisoned(start_of(made, "SPY")), beside], slots=4)
     assert isinstance(bad.error, DivergedError)
-    assert (bad.epochs, good.error) == (1, None)
+    assert (bad.curve.passes, good.error) == (1, None)
     assert all(torch.equal(value, state(beside)[name]) for name, value in state(healthy).items())
 
 

@@ -9,13 +9,14 @@ import polars as pl
 
 from alpha_pipeline.datasets.inputs import FeatureInputs
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS, column_schema
+from alpha_pipeline.defs.policy import OWNERS, column_schema, picture
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS
 from alpha_pipeline.forecasting.importance import Importance
 from alpha_pipeline.models.architectures import is_shared, is_trained, is_worth_a_worker
 from alpha_pipeline.models.spec import Experiment, load_experiments
+from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.explain import newest_attention, newest_importance
 from alpha_pipeline.steps.forecasting import FORECAST_VERSION, forecast_tickers
@@ -117,8 +118,12 @@ def _shown(
     for ticker in tickers:
         own = [artifact for artifact in result.artifacts if artifact.card.is_of(ticker)]
         shown[ticker] = _metadata(own, experiment)
-        if _newest(own).model_id not in result.trained_ids:
+        newest = _newest(own)
+        if newest.model_id not in result.trained_ids:
             continue
+        learners = [one.card for one in own if one.card.fold == newest.fold and one.card.validation_curve]
+        if learners:
+            shown[ticker]["loss_curves"] = picture(pictures.learning(learners))
         if is_shared(experiment.architecture):
             looked = newest_attention(warehouse, experiment, own) if looked is None else looked
             shown[ticker]["looked_at"] = _looked_at_table(looked, ticker)

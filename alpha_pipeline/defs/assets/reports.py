@@ -1,11 +1,10 @@
 """The reports as an asset: where they lie, and the pictures that a person wants at a glance."""
 
-import base64
 from typing import Final
 
 import dagster as dg
 
-from alpha_pipeline.defs.policy import OWNERS
+from alpha_pipeline.defs.policy import OWNERS, picture
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, write_report
@@ -49,14 +48,10 @@ def tear_sheet(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     }
     ledger, scores = warehouse.read(results.LEDGER), warehouse.read(results.SCORES)
     if ledger.height:
-        metadata["equity"] = _picture(pictures.equity(ledger))
+        metadata["equity"] = picture(pictures.equity(ledger))
     if scores.height:
-        metadata["information_coefficients"] = _picture(pictures.information_coefficients(scores))
+        metadata["information_coefficients"] = picture(pictures.information_coefficients(scores))
     return dg.MaterializeResult(metadata=metadata)
-
-
-def _picture(png: bytes) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 ASSETS = [tear_sheet]

@@ -39,6 +39,7 @@ def test_a_newly_trained_partition_shows_its_importance_and_one_found_trained_do
     assert table[0] == "| group | loss increase when permuted (nats) | standard error |"
     assert {line.split(" | ")[0] for line in table[2:]} == {"| technical", "| price_action", "| market_context"}
     assert "importance" not in metadata_of(instance, "ridge")["QQQ"]
+    assert "loss_curves" not in metadata_of(instance, "lightgbm")["QQQ"]
     assert world.run(instance, "train", tickers=["QQQ"], assets=model).success
     assert "importance" not in metadata_of(instance, "lightgbm")["QQQ"]
 
@@ -114,6 +115,8 @@ def test_one_partition_trains_the_shared_model_and_the_others_find_it(
     table = str(found["QQQ"]["looked_at"]).splitlines()
     assert {line.split(" | ")[0] for line in table[2:]} == {"| QQQ", "| NVDA"}
     assert "looked_at" not in found["NVDA"]
+    assert str(found["QQQ"]["loss_curves"]).startswith("![picture](data:image/png;base64,")
+    assert "loss_curves" not in found["NVDA"]
     assert world.run(instance, "predict", tickers=["QQQ", "SPY", "NVDA"]).success
     held = world.warehouse.read(DAILY)
     assert set(held["ticker"]) == {"QQQ", "NVDA"}
