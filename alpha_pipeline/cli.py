@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed with a message that names the culprit and the fix, 
 
 import datetime as dt
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -87,6 +88,7 @@ WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Folder
 SourceOption = Annotated[str | None, typer.Option("--source", help="simulated, files or yahoo.")]
 PathOption = Annotated[str | None, typer.Option("--path", help="File or folder of the files source.")]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="quick, standard or full.")]
+SeedsOption = Annotated[str | None, typer.Option("--seeds", help="Members per fold, instead of the profile's.")]
 TickersOption = Annotated[str | None, typer.Option("--tickers", help="Comma-separated; default: all followed.")]
 ThroughOption = Annotated[str | None, typer.Option("--through", help="Last session to use, ISO date.")]
 ExperimentsOption = Annotated[str | None, typer.Option("--experiments", help="Comma-separated; default: all.")]
@@ -98,12 +100,13 @@ def run(
     path: PathOption = None,
     warehouse: WarehouseOption = None,
     profile: ProfileOption = None,
+    seeds: SeedsOption = None,
     tickers: TickersOption = None,
     through: ThroughOption = None,
     experiments: ExperimentsOption = None,
 ) -> None:
     """From bars to the next session's QQQ position: ingest, train what is missing, forecast, signal, score."""
-    settings = _settings(source, path, warehouse, profile, through)
+    settings = _settings(source, path, warehouse, profile, seeds, through)
     chosen = _experiments(experiments)
     asked = _tickers(tickers, settings)
     _require_source(settings)
@@ -148,11 +151,12 @@ def report(
 def train(
     warehouse: WarehouseOption = None,
     profile: ProfileOption = None,
+    seeds: SeedsOption = None,
     tickers: TickersOption = None,
     experiments: ExperimentsOption = None,
 ) -> None:
     """Train what is missing and nothing else, then forecast."""
-    settings = _settings(warehouse=warehouse, profile=profile, of_market=True)
+    settings = _settings(warehouse=warehouse, profile=profile, seeds=seeds, of_market=True)
     chosen = _experiments(experiments)
     asked = _tickers(tickers, settings)
     _require_filled(settings)
@@ -287,12 +291,13 @@ def ui(
     path: PathOption = None,
     warehouse: WarehouseOption = None,
     profile: ProfileOption = None,
+    seeds: SeedsOption = None,
     port: Annotated[int, typer.Option(help="Port on the loopback interface.")] = 3000,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
     from alpha_pipeline.defs.home import CHECKOUT
 
-    settings = _settings(source, path, warehouse, profile, of_market=source is None)
+    settings = _settings(source, path, warehouse, profile, seeds, of_market=source is None)
     _sync_partitions(settings)
     console.print(
         f"Dagster UI: http://127.0.0.1:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True
@@ -364,6 +369,10 @@ def remove_tickers(names: Annotated[list[str], typer.Argument()], warehouse: War
 
 def main() -> None:
     """Run the command; a user's mistake is one line and an exit code, never a traceback."""
+    # A script starts what it puts in the background deaf to SIGINT, and Dagster makes SIGTERM do what SIGINT does: the
+    # process, and every one that it starts, could then only be killed.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Dagster announces at import that single-run backfills are in beta; pinned, that is no news to a user.
     warnings.filterwarnings("ignore", message=".*is currently in (beta|preview)")
     try:
@@ -384,6 +393,7 @@ def _settings(
     path: str | None = None,
     warehouse: str | None = None,
     profile: str | None = None,
+    seeds: str | None = None,
     through: str | None = None,
     *,
     of_market: bool = False,
@@ -394,6 +404,7 @@ def _settings(
         "ALPHA_SOURCE_PATH": path,
         "ALPHA_WAREHOUSE": warehouse,
         "ALPHA_PROFILE": profile,
+        "ALPHA_SEEDS": seeds,
         "ALPHA_THROUGH": through,
     }
     settings = load_settings(flags)

@@ -7,7 +7,7 @@ for the time, so that a past day can be replayed with ``ALPHA_NOW``.
 import datetime as dt
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -49,6 +49,7 @@ class Settings:
         source: where bars come from (``ALPHA_SOURCE``).
         source_path: file or folder of the `files` source (``ALPHA_SOURCE_PATH``).
         profile_name: `quick`, `standard` or `full` (``ALPHA_PROFILE``).
+        seeds: ensemble members per (ticker, fold) instead of the profile's, or None (``ALPHA_SEEDS``).
         device: `auto`, `cpu` or `cuda` (``ALPHA_DEVICE``).
         yahoo_base_url: base URL that answers like Yahoo; None means Yahoo itself (``ALPHA_YAHOO_BASE_URL``).
         yahoo_rate: requests a second that Yahoo gets from all processes of this machine together
@@ -67,6 +68,7 @@ class Settings:
     source: SourceKind = "simulated"
     source_path: Path | None = None
     profile_name: ProfileName = "quick"
+    seeds: int | None = None
     device: DeviceName = "auto"
     yahoo_base_url: str | None = None
     yahoo_rate: float = 2.0
@@ -79,8 +81,9 @@ class Settings:
 
     @property
     def profile(self) -> Profile:
-        """The named profile's values."""
-        return PROFILES[self.profile_name]
+        """The named profile's values, with the seeds that were set."""
+        profile = PROFILES[self.profile_name]
+        return profile if self.seeds is None else replace(profile, seeds=self.seeds)
 
     def now(self) -> dt.datetime:
         """The time, timezone-aware UTC: the replayed one if set, else the real clock."""
@@ -93,6 +96,7 @@ class Settings:
             "ALPHA_SOURCE": self.source,
             "ALPHA_SOURCE_PATH": self.source_path,
             "ALPHA_PROFILE": self.profile_name,
+            "ALPHA_SEEDS": self.seeds,
             "ALPHA_DEVICE": self.device,
             "ALPHA_YAHOO_BASE_URL": self.yahoo_base_url,
             "ALPHA_YAHOO_RATE": self.yahoo_rate,
@@ -126,6 +130,7 @@ def load_settings(
         source=cast("SourceKind", _choice(values, "ALPHA_SOURCE", "simulated", get_args(SourceKind))),
         source_path=Path(source_path).expanduser().resolve() if source_path else None,
         profile_name=cast("ProfileName", _choice(values, "ALPHA_PROFILE", "quick", get_args(ProfileName))),
+        seeds=_count(values, "ALPHA_SEEDS"),
         device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
         yahoo_base_url=values.get("ALPHA_YAHOO_BASE_URL"),
         yahoo_rate=_positive(values, "ALPHA_YAHOO_RATE", 2.0),
@@ -169,6 +174,14 @@ def _whole(values: Mapping[str, str], name: str, default: int) -> int:
         return int(values.get(name, default))
     except ValueError:
         raise SettingError(name, values[name], "a whole number") from None
+
+
+def _count(values: Mapping[str, str], name: str) -> int | None:
+    if name not in values:
+        return None
+    if not values[name].isdecimal() or int(values[name]) < 1:
+        raise SettingError(name, values[name], "a whole number above 0")
+    return int(values[name])
 
 
 def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:

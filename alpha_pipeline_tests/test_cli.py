@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -214,6 +215,15 @@ def test_a_process_ends_with_the_same_line_and_code(
 ) -> None:
     assert_refused(process(*arguments, "--warehouse", tmp_path), code, *words)
     assert on_disk(tmp_path) == {}
+
+
+def test_what_a_script_starts_in_the_background_can_be_interrupted() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert alpha("--help").code == 0
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:

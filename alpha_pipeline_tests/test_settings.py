@@ -13,6 +13,12 @@ def test_flags_beat_the_environment_which_beats_defaults() -> None:
     assert (settings.profile.seeds, settings.source, settings.device) == (10, "yahoo", "auto")
 
 
+def test_seeds_beat_those_of_the_profile() -> None:
+    settings = load_settings({"ALPHA_PROFILE": "standard", "ALPHA_SEEDS": "10"}, {})
+    assert (settings.profile.seeds, settings.profile.retrain_months) == (10, 3)
+    assert load_settings({}, {}).profile.seeds == 1
+
+
 def test_defaults() -> None:
     settings = load_settings({}, {})
     assert (settings.source, settings.profile_name) == ("simulated", "quick")
@@ -24,6 +30,8 @@ def test_defaults() -> None:
     [
         ("ALPHA_SOURCE", "bloomberg", "simulated, files, yahoo"),
         ("ALPHA_PROFILE", "fast", "quick, standard, full"),
+        ("ALPHA_SEEDS", "0", "a whole number above 0"),
+        ("ALPHA_SEEDS", "ten", "a whole number above 0"),
         ("ALPHA_NOW", "yesterday", "ISO time"),
         ("ALPHA_THROUGH", "30.6.2025", "ISO date"),
         ("ALPHA_SIMULATED_SEED", "7.9", "a whole number"),
@@ -48,6 +56,7 @@ def test_a_child_process_gets_the_same_settings() -> None:
             "ALPHA_NOW": "2025-06-30T21:00:00+00:00",
             "ALPHA_SOURCE": "files",
             "ALPHA_SOURCE_PATH": "/bars.parquet",
+            "ALPHA_SEEDS": "10",
             "ALPHA_YAHOO_RATE": "0.5",
             "ALPHA_CBOE_VIX": "/vix.csv",
             "ALPHA_ALERTS": "json://127.0.0.1:8080/hook  mailto://me@example.org",

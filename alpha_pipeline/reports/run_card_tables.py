@@ -222,12 +222,11 @@ def _features(card: RunCard) -> CardTable:
 
 def _versions(card: RunCard) -> CardTable:
     settings: Fields = card.settings
-    profile = f"{settings['profile']} by the number of seeds" if settings["profile"] else "unknown"
     rows = (
         ("code", _listed(card.code)),
         ("libraries", _listed(card.libraries)),
         ("cost", f"{settings['cost_bps']:g} basis points a side, in the ledger"),
-        ("profile", profile),
+        ("seeds in a forecast", ", ".join(map(str, settings["seeds"])) or UNKNOWN),
         ("first session", str(settings["first_session"])),
     )
     note = "What the replay ran on. What a model was trained with is said with the models."

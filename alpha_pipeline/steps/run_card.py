@@ -16,7 +16,6 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.reports.run_card import Row, RunCard
-from alpha_pipeline.settings import PROFILES
 from alpha_pipeline.signals import mag7_vote, qqq_position, sector_rotation, vix_regime, volatility_target
 from alpha_pipeline.signals.replay import Difference, Evidence, differences, replay, trace
 from alpha_pipeline.steps.forecasting import FORECAST_VERSION
@@ -113,7 +112,11 @@ def run_card(warehouse: Warehouse, signal: str = POSITION, session: dt.date | No
         bars=bars(warehouse, read_by, day),
         code=_code(row),
         libraries=_libraries(),
-        settings={"cost_bps": COST_BPS, "first_session": FIRST_SESSION, "profile": _profile(used)},
+        settings={
+            "cost_bps": COST_BPS,
+            "first_session": FIRST_SESSION,
+            "seeds": used["seeds"].unique().sort().to_list(),
+        },
         replay=tuple(_replayed(warehouse, known, held, day)),
     )
 
@@ -224,13 +227,6 @@ def _code(row: Mapping[str, Any]) -> Row:
 def _libraries() -> Row:
     """Versions of what the code runs on now; what a model was trained with is on its own card."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-
-
-def _profile(used: pl.DataFrame) -> str | None:
-    """The profile by the number of seeds; None where the forecasts are of several, or of none that is known."""
-    seeds = used["seeds"].unique().to_list()
-    names = [profile.name for profile in PROFILES.values() if [profile.seeds] == seeds]
-    return names[0] if len(names) == 1 else None
 
 
 def _replayed(

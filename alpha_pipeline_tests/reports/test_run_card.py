@@ -128,7 +128,7 @@ CARD = RunCard(
     ),
     code={"alpha_pipeline": "0.1.0", "signals": "2", "signals_of_the_row": "2"},
     libraries={"polars": "2.1.0"},
-    settings={"cost_bps": 5.0, "first_session": dt.date(2016, 1, 4), "profile": "standard"},
+    settings={"cost_bps": 5.0, "first_session": dt.date(2016, 1, 4), "seeds": [1, 3]},
     replay=(),
 )
 CHANGED = dataclasses.replace(CARD, replay=(Difference("signals.mag7_ballots", "NVDA", "prob_up", 0.5, 0.52),))
@@ -163,7 +163,7 @@ def test_the_terminal_shows_the_values_given() -> None:
         "01234567 v13_bull_sniper NVDA 0 3 2015-12-30 c0ffee00 da7ada7a 3 1.4142 stored",
         "fedcba98 v13_bull_sniper NVDA - - - - - - - no longer stored",
         "NVDA 2016-01-29 1,024 abcdef01 files v13_bull_sniper",
-        "profile standard by the number of seeds",
+        "seeds in a forecast 1, 3",
     ):
         assert line in shown
     assert any("before: stressed" in line for line in shown)

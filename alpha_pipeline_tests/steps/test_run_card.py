@@ -149,7 +149,7 @@ def test_the_card_of_a_position_names_everything_behind_it(world: Warehouse) -> 
         "features.volatility",
         "targets.forward",
     ]
-    assert (card.settings["profile"], card.settings["cost_bps"]) == ("quick", 5.0)
+    assert (card.settings["seeds"], card.settings["cost_bps"]) == ([1], 5.0)
     assert card.code["signals_of_the_row"] == signals.SIGNALS_VERSION
 
 
@@ -304,9 +304,8 @@ def test_without_any_bar_or_forecast_there_is_a_card_that_says_so(warehouse: War
     signal_all(warehouse, DAYS[:3])
     card = run_card(warehouse)
     assert (card.session, card.is_identical, card.market) == (DAYS[2], True, "none yet")
-    assert (card.forecasts, card.models, card.features) == ((), (), ())
+    assert (card.forecasts, card.models, card.features, card.settings["seeds"]) == ((), (), (), [])
     assert [(one["ticker"], one["n_bars"]) for one in card.bars] == [("QQQ", 0), (VIX, 0)]
-    assert card.settings["profile"] is None
 
 
 def test_a_session_without_a_row_is_refused_with_those_held(world: Warehouse, warehouse: Warehouse) -> None:
@@ -325,4 +324,4 @@ def test_members_of_several_seeds_are_named_one_by_one(world: Warehouse, forecas
     signal_all(world, DAYS)
     card = run_card(world, "mag7_vote")
     assert [one["model_id"] for one in card.models if one["ticker"] == "NVDA"] == ["abc", "def", "ghi"]
-    assert card.settings["profile"] is None
+    assert card.settings["seeds"] == [1, 3]
