@@ -3,6 +3,8 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import sleep
+from typing import Final
 
 import dagster as dg
 
@@ -10,7 +12,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.alive import bury
-from alpha_pipeline.defs.assets.forecasts import experiments, forecast_by_default
+from alpha_pipeline.defs.assets.forecasts import TRAINING_POOL, experiments, forecast_by_default
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
@@ -25,7 +27,9 @@ from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added, followed
 
 # The step's own log goes to the instance; the console belongs to the progress bars.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+_SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Runner:
             own = set(experiment.tickers) | (extra if experiment.joins_added else set())
             wanted = [t for t in registered if t in held & own]
             for first, last in blocks(registered, wanted):
+                self._wait_to_train(f"train {name}")
                 self._run(
                     Stage(
                         f"train {name}",
@@ -125,6 +130,17 @@ class Runner:
         stale = stale_sessions(self.warehouse, calendar.between(FIRST_SESSION, last))
         for first, until in blocks([d.isoformat() for d in calendar.between(FIRST_SESSION, last)], stale):
             self._run(Stage("signals", jobs.SIGNALS.name, range_tags(first, until)))
+
+    def _wait_to_train(self, title: str) -> None:
+        """Wait while another run trains on this warehouse.
+
+        Dagster would wait for the pool as well, but in a process it spins on a core meanwhile and hears no interrupt.
+        """
+        storage = self.instance.event_log_storage
+        while others := storage.get_concurrency_info(TRAINING_POOL).active_run_ids:
+            report(Progress(title, 0, 0, f"waits for run {min(others)[:8]}, which trains on this warehouse"))
+            sleep(_SECONDS_BETWEEN_LOOKS)
+            bury(self.instance, self.warehouse.root)
 
     def _offered(self, registered: Sequence[str]) -> list[str]:
         """The followed tickers worth asking the source for: a holding that it does not list is no failure."""

@@ -6,10 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+import alpha_pipeline.defs.runner
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.assets.forecasts import TRAINING_POOL
 from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.evaluation.trials import HASH_SHOWN
+from alpha_pipeline.steps.progress import Progress, watching
 from alpha_pipeline.steps.trials import UNKNOWN
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.tables import proof, results, signals
@@ -35,6 +38,32 @@ def test_a_day_without_any_bars_stops_and_says_why(tmp_path: Path) -> None:
 def test_signals_need_a_bar_since_the_first_of_them(world: World) -> None:
     with pytest.raises(NotEnoughDataError, match="None of the core tickers"):
         Runner(world.settings).signals()
+
+
+def test_a_training_waits_for_another_on_the_same_warehouse_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Runner(make_world(tmp_path, ["QQQ"]).settings)
+    runner.ingest(["QQQ"])
+    storage, other = runner.instance.event_log_storage, dg.DagsterRun(job_name="train", run_id="1a2b3c4d-other")
+    runner.instance.add_run(other)
+    storage.set_concurrency_slots(TRAINING_POOL, 1)
+    assert storage.claim_concurrency_slot(TRAINING_POOL, other.run_id, "models__ridge").is_claimed
+    waited: list[float] = []
+
+    def ends_at_the_third_look(seconds: float) -> None:
+        assert not runner.warehouse.units(DAILY)
+        waited.append(seconds)
+        if len(waited) == 3:
+            storage.free_concurrency_slots_for_run(other.run_id)
+
+    monkeypatch.setattr(alpha_pipeline.defs.runner, "sleep", ends_at_the_third_look)
+    heard: list[Progress] = []
+    with watching(heard.append):
+        runner.train(["QQQ"], ["expanding_mean"])
+    assert len(waited) == 3
+    assert [one.stage for one in heard if "waits for run 1a2b3c4d" in one.detail] == ["train expanding_mean"] * 3
+    assert runner.warehouse.units(DAILY) == ["QQQ"]
 
 
 @pytest.mark.slow

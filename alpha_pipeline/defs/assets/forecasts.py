@@ -30,6 +30,7 @@ from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added
 
 SECONDS_BETWEEN_LOG_LINES = 10.0
+TRAINING_POOL = "training"
 
 Metadata = dict[str, float | int | str | dg.MarkdownMetadataValue]
 
@@ -62,7 +63,7 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
         group_name="models",
         # One training at a time: each one uses every core.
-        pool="training",
+        pool=TRAINING_POOL,
         metadata={"experiment": dg.MetadataValue.json(experiment.model_dump(mode="json"))},
         # A range may hold tickers that are not this experiment's, or that fail: the others are marked one by one.
         output_required=False,
