@@ -26,19 +26,20 @@ from alpha_pipeline_tests.pipeline_world import after_close, build_features, for
 TICKERS = ("QQQ", "NVDA", "AAPL", "XLE", "XLP", "XLF")
 # Ten years to learn from and three to be judged on: fewer labels teach ridge less than half of what there is.
 FIRST_OUT_OF_SAMPLE, LAST = dt.date(2020, 1, 2), dt.date(2022, 12, 30)
-# The share of the oracle's information coefficient that each must reach. A return is what the oracle expects and noise
-# that nobody can know, so the share to expect is the correlation of a forecast with the oracle's. That of the
-# coefficients themselves strays from it by a tenth in a sample of three years.
+# The share of the oracle's information coefficient that each must reach in this sample, and the share to expect. A
+# return is what the oracle expects and noise that nobody can know, so that is the correlation of a forecast with the
+# oracle's; the share in a sample of three years strays from it by a tenth. A regression on k inputs and N labels can
+# expect sqrt(N IC^2 / (N IC^2 + k)) of what is there: two thirds at N = 2,500 and k = 30.
 LEARNERS = {
-    "lightgbm": 0.3,
-    "ridge": 0.5,
-    "v11_hybrid": 0.75,
-    "v12_super_model": 0.75,
-    "v13_bull_sniper": 0.75,
-    "v15_sector_context": 0.75,
-    "v17_no_kan": 0.75,
-    "v17_no_revin": 0.75,
-    "v17_pilot": 0.75,
+    "lightgbm": (0.3, 0.4),
+    "ridge": (0.5, 0.6),
+    "v11_hybrid": (0.7, 0.7),
+    "v12_super_model": (0.7, 0.7),
+    "v13_bull_sniper": (0.7, 0.7),
+    "v15_sector_context": (0.7, 0.7),
+    "v17_no_kan": (0.7, 0.7),
+    "v17_no_revin": (0.7, 0.65),
+    "v17_pilot": (0.7, 0.7),
 }
 SEED = 7
 
@@ -66,7 +67,8 @@ def pooled_ic(root: Path, planted_ic: float) -> pl.DataFrame:
         "model", "value", "ci_low", "ci_high"
     )
     figures = figures.join(shares, on="model")
-    print(f"\nplanted_ic={planted_ic}\n{figures}")
+    with pl.Config(tbl_rows=-1):
+        print(f"\nplanted_ic={planted_ic}\n{figures}")
     return figures
 
 
@@ -83,9 +85,9 @@ def test_a_planted_signal_is_recovered(tmp_path: Path) -> None:
     best = figures["oracle"]["value"]
     assert best == pytest.approx(0.10, abs=0.04)
     assert set(figures) > set(LEARNERS)
-    for model, share in LEARNERS.items():
-        assert figures[model]["share"] > share, model
-        assert figures[model]["value"] > (share - 0.15) * best, model
+    for model, (in_sample, expected) in LEARNERS.items():
+        assert figures[model]["value"] > in_sample * best, model
+        assert figures[model]["share"] > expected, model
         assert figures[model]["ci_low"] > 0, model
     assert abs(figures["expanding_mean"]["value"]) < 0.05, "it looks at no bar, so it finds nothing"
 

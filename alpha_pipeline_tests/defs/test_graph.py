@@ -33,7 +33,7 @@ models/matrix_transformer <- raw/bars, targets/forward
 models/ridge <- features/market_context, features/price_action, features/technical, targets/forward
 models/v11_hybrid <- features/technical, targets/forward
 models/v12_super_model <- features/market_context, features/price_action, features/technical, targets/forward
-models/v13_bull_sniper <- features/price_action, targets/forward
+models/v13_bull_sniper <- features/price_action, features/technical, targets/forward
 models/v15_sector_context <- features/market_context, features/sector_context, features/technical, targets/forward
 models/v17_no_kan <- raw/bars, targets/forward
 models/v17_no_revin <- raw/bars, targets/forward

@@ -29,6 +29,7 @@ def test_a_model_of_raw_bars_reads_no_feature_table() -> None:
     found = features([known["v17_pilot"], known["v13_bull_sniper"]])
     assert {row["table"]: row["read_by"] for row in found} == {
         "features.price_action": ["v13_bull_sniper"],
+        "features.technical": ["v13_bull_sniper"],
         "targets.forward": ["v13_bull_sniper", "v17_pilot"],
     }
 
