@@ -213,7 +213,7 @@ def learning(cards: Sequence[Card]) -> go.Figure:
         figure.add_trace(dot)
     if all(card.event is None for card in cards):
         figure.add_hline(y=cards[0].baseline_loss, line={"color": figures.OTHER_COLOUR, "width": 1, "dash": "dash"})
-    figures.dressed(figure, height=320).update_layout(hovermode="closest")
+    figures.dressed(figure, height=320).update_layout(hovermode="closest", margin={"b": 44, "l": 56})
     return figure.update_xaxes(title="pass", nticks=10).update_yaxes(tickformat=".3f")
 
 

@@ -59,8 +59,8 @@ th.words, td.words { text-align: left; white-space: normal; min-width: 12em; }
 @media (max-width: 560px) {
   table { font-size: .84rem; min-width: 100%; }
   th, td { padding-left: 10px; }
-  td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 6.5em; }
   th.words, td.words { min-width: 11em; }
+  td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 6.5em; }
 }
 .interval { display: block; color: var(--quiet); font-size: .86em; }
 .digits { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }

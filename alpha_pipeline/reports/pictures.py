@@ -35,6 +35,8 @@ def equity(ledger: pl.DataFrame) -> bytes:
         below.plot(days, drawdown(rows)["drawdown"].to_list(), **look)
     above.set_yscale("log")
     above.set_ylabel("equity, log")
+    for one in (above.yaxis.set_major_formatter, above.yaxis.set_minor_formatter):
+        one("{x:g}")
     above.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
     below.yaxis.set_major_formatter(PercentFormatter(1.0))
     below.set_ylabel("drawdown")

@@ -45,7 +45,7 @@ def questions_table(comparisons: pl.DataFrame, primary: str) -> str:
         for row in asked.iter_rows(named=True)
     ]
     columns = ["question", "verdict", "in words", "advantage", "smallest found", "n"]
-    return table(columns, rows, words=("in words",)) if rows else NOTHING_YET
+    return table(columns, rows, words=("question", "in words")) if rows else NOTHING_YET
 
 
 def records_table(records: pl.DataFrame) -> str:
