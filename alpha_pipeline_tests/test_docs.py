@@ -25,7 +25,9 @@ DOCUMENTS = [README, ROOT / "CONTEXT.md", *sorted((ROOT / "docs").rglob("*.md"))
 # Read by the tests alone, so no setting of the package.
 OF_THE_TESTS = {"ALPHA_REAL_BARS"}
 SETTINGS = set(
-    Settings(source_path=Path("bars"), yahoo_base_url="u", cboe_vix="off", alerts=("json://host",)).environment()
+    Settings(
+        source_path=Path("bars"), seeds=1, yahoo_base_url="u", cboe_vix="off", alerts=("json://host",)
+    ).environment()
 ) | {"ALPHA_NOW", "ALPHA_THROUGH"}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -113,6 +115,11 @@ def test_every_link_to_a_file_resolves(document: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text())
     missing = [link for link in links if "://" not in link and not (document.parent / link).exists()]
     assert missing == []
+
+
+def test_every_picture_is_shown() -> None:
+    held = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert held == set(re.findall(r"!\[[^\]]+\]\(pictures/([^)]+)\)", (ROOT / "docs" / "guide.md").read_text()))
 
 
 @each_document
