@@ -64,7 +64,8 @@ def render_html(explained: ExplainedForecast) -> str:
         sections.append(Section("Its strongest KAN edges", EDGES_NOTE, _figure(edges(found.edges), "edges")))
     if explained.learners:
         figure = _figure(learning(explained.learners), "learning")
-        sections.append(Section("How its members learned", LEARNING_NOTE, figure))
+        dashed = " Dashed: a forecast without inputs." if _is_of_return_alone(explained.learners) else ""
+        sections.append(Section("How its members learned", f"{LEARNING_NOTE}{dashed}", figure))
     mark = "SIMULATED · " if explained.is_simulated else ""
     return page(
         title=f"{mark}Why {row['model']} forecast {row['ticker']} so on {found.session}",
@@ -190,7 +191,7 @@ def edges(found: Sequence[Edge]) -> go.Figure:
 def learning(cards: Sequence[Card]) -> go.Figure:
     """The loss of each member by pass: validation with a mark on the pass that was kept, training dotted.
 
-    The grey line is the loss of the training slice's unconditional distribution, where only the return is forecast.
+    The dashed line is the loss of the training slice's unconditional distribution, where only the return is forecast.
     """
     figure = go.Figure()
     colours = {"validation": figures.STRATEGY_COLOURS["qqq_position"], "training": _INK}
@@ -211,10 +212,15 @@ def learning(cards: Sequence[Card]) -> go.Figure:
         mark = {"color": colours["validation"], "size": 9}
         dot = go.Scatter(x=[kept], y=[judged[kept]], mode="markers", marker=mark, hovertemplate=hover, showlegend=False)
         figure.add_trace(dot)
-    if all(card.event is None for card in cards):
+    if _is_of_return_alone(cards):
         figure.add_hline(y=cards[0].baseline_loss, line={"color": figures.OTHER_COLOUR, "width": 1, "dash": "dash"})
     figures.dressed(figure, height=320).update_layout(hovermode="closest", margin={"b": 44, "l": 56})
     return figure.update_xaxes(title="pass", nticks=10).update_yaxes(tickformat=".3f")
+
+
+def _is_of_return_alone(cards: Sequence[Card]) -> bool:
+    """Whether the losses are of the return, and so can stand beside that of a forecast without inputs."""
+    return all(card.event is None for card in cards)
 
 
 def _lead(explained: ExplainedForecast) -> str:
