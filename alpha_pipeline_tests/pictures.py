@@ -51,13 +51,10 @@ def pictures(warehouse: Path, ui: str, folder: Path) -> Iterator[tuple[str, byte
         page = folder / "card.html"
         page.write_text(card(warehouse))
         yield "card", element(reader, page.as_uri(), "pre")
-        for name in ("latest_brief", "latest"):
-            where = (warehouse / "reports" / f"{name}.html").as_uri()
-            if name == "latest_brief":
-                yield "brief", element(reader, where, "main")
-                continue
-            for short, anchor in SECTIONS.items():
-                yield short, element(reader, where, f"#{anchor}")
+        brief, tear_sheet = ((warehouse / "reports" / name).as_uri() for name in ("latest_brief.html", "latest.html"))
+        yield "brief", element(reader, brief, "main")
+        for name, anchor in SECTIONS.items():
+            yield name, element(reader, tear_sheet, f"#{anchor}")
     with a_reader(ui, folder) as reader:
         reader.open("/asset-groups")
         reader.sees("signals")
