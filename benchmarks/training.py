@@ -41,6 +41,7 @@ from alpha_pipeline.models.contract import Model, Prediction
 from alpha_pipeline.models.hybrid import Hybrid
 from alpha_pipeline.training.loop import Rows, Windows, fit, train_epoch
 from alpha_pipeline.training.losses import objective, student_t_nll
+from alpha_pipeline.training.worker import keep_freed_memory
 
 FEATURES, HEADS, BATCH, HORIZONS, SESSIONS = 16, 4, 256, 2, 4_096
 WINDOWS, WIDTHS, TICKERS = (32, 64), (32, 64), (1, 17)
@@ -141,7 +142,8 @@ def our_passes(window: int, width: int, tickers: int) -> Iterator[int]:
 
 
 def ours(window: int, width: int, tickers: int, seconds: float) -> float:
-    """Windows a second of the training loop in this process, on one thread."""
+    """Windows a second of the training loop in this process, on one thread, as in a worker of a training run."""
+    keep_freed_memory()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     return per_second(our_passes(window, width, tickers), seconds)
