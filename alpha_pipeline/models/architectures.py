@@ -42,15 +42,18 @@ class V17Architecture(Frozen):
     kind: Literal["v17"]
     width: int = Field(default=16, ge=2, le=512, description="Hidden units of the KAN")
     degree: int = Field(default=3, ge=1, le=12, description="Degree of the Chebyshev polynomials")
-    revin: bool = Field(default=True, description="Normalise each window by its own statistics")
+    revin: bool = Field(
+        default=True,
+        description="Normalise each window by its own statistics; otherwise by the training slice's",
+    )
     kan: bool = Field(default=True, description="KAN layers; otherwise perceptrons with as many parameters")
     roughness_penalty: float = Field(default=1e-4, ge=0, description="On the bends of the KAN's edge functions")
     head_dropout: Rate = Field(default=0.5, description="Share of features hidden from the head")
 
     @property
     def standardises(self) -> bool:
-        """Whether inputs are standardised on the training slice: only where RevIN does not."""
-        return not self.revin
+        """Whether inputs are standardised on the training slice: the model scales what it takes from the raw bars."""
+        return False
 
 
 class MatrixArchitecture(Frozen):

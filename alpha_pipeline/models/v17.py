@@ -15,6 +15,8 @@ from alpha_pipeline.models.blocks.student_t import StudentTHead
 from alpha_pipeline.models.contract import Prediction, TrainedModel, WindowSet
 
 _CLOSE = 3  # channels: log open, high, low, close, log(1 + volume)
+_SMALLEST_STD = 1e-6  # an index has no volume
+_CLIP = 5.0  # standard deviations
 _LOOK_BACKS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233)  # sessions; those that fit in the window are used
 
 
@@ -36,6 +38,7 @@ class V17(TrainedModel):
 
     context_mean: Tensor
     context_std: Tensor
+    change_std: Tensor  # without RevIN only
 
     def __init__(
         self, architecture: V17Architecture, inputs: int, window: int, horizons: int, *, level_matters: bool
@@ -50,6 +53,8 @@ class V17(TrainedModel):
         self.revin = RevIN(inputs, eps=1e-8, has_bias=False) if architecture.revin else None
         self.look_backs = [n for n in _LOOK_BACKS if n < window]
         edges = inputs * len(self.look_backs)  # E
+        if self.revin is None:
+            self.register_buffer("change_std", torch.ones(edges))
         self.kan = layer(edges, width, degree)
         self.deeper_kan = layer(width, width, degree)
         self.head = StudentTHead(edges + 2 * width + context, horizons, architecture.head_dropout)
@@ -57,15 +62,18 @@ class V17(TrainedModel):
         self.register_buffer("context_std", torch.ones(context))
 
     def prepare(self, training: WindowSet) -> None:
-        """Start from the training targets' mean and scale, and standardise the fed-back values."""
+        """Start from the training targets' mean and scale, and measure what is not measured window by window."""
+        if self.revin is None:
+            changes = torch.cat(self._changes_of(training.windows), dim=-1)  # (N, E)
+            self.change_std.copy_(changes.std(dim=0).clamp_min(_SMALLEST_STD))
         context = self._context(training.windows)  # (N, 1 or 2)
         self.context_mean.copy_(context.mean(dim=0))
-        self.context_std.copy_(context.std(dim=0).clamp_min(1e-6))
+        self.context_std.copy_(context.std(dim=0).clamp_min(_SMALLEST_STD))
         self.head.start_from(training.targets)
 
     def forward(self, windows: Tensor) -> Prediction:
         """Forecast from raw windows (B, T, C)."""
-        context = ((self._context(windows) - self.context_mean) / self.context_std).clamp(-5.0, 5.0)
+        context = ((self._context(windows) - self.context_mean) / self.context_std).clamp(-_CLIP, _CLIP)
         changes = self.changes(windows)  # (B, E)
         bent = self.kan(changes)  # (B, D)
         # Each layer reports to the head: a plain signal need not survive the bends of the next.
@@ -89,12 +97,18 @@ class V17(TrainedModel):
     def changes(self, windows: Tensor) -> Tensor:
         """What the first layer reads, changes up to the last session over each look-back: (B, T, C) to (B, E).
 
-        Scaled to about unit variance: a random walk of T steps has variance T / 6 around its own mean, which
-        RevIN made 1, so its change over n steps has variance 6 n / T.
+        Of about unit variance. A random walk of T steps has variance T / 6 around its own mean, which RevIN made 1, so
+        its change over n steps has variance 6 n / T. Without RevIN they are in standard deviations of the training
+        slice.
         """
-        x = self.revin.normalise(windows)[0] if self.revin is not None else windows  # (B, T, C)
-        changes = [(x[:, -1] - x[:, -1 - n]) * math.sqrt(x.shape[1] / (6 * n)) for n in self.look_backs]
-        return torch.cat(changes, dim=-1)
+        if self.revin is None:
+            return (torch.cat(self._changes_of(windows), dim=-1) / self.change_std).clamp(-_CLIP, _CLIP)
+        changes = zip(self._changes_of(self.revin.normalise(windows)[0]), self.look_backs, strict=True)
+        return torch.cat([change * math.sqrt(windows.shape[1] / (6 * n)) for change, n in changes], dim=-1)
+
+    def _changes_of(self, x: Tensor) -> list[Tensor]:
+        """Per look-back what x (B, T, C) changed by up to the last session, (B, C) each, in its units."""
+        return [x[:, -1] - x[:, -1 - n] for n in self.look_backs]
 
     def _context(self, windows: Tensor) -> Tensor:
         """Log volatility of the window's close-to-close changes, and the last level where it matters."""

@@ -20,7 +20,7 @@ from alpha_pipeline.errors import AlphaError
 
 # Raise this when the same inputs would train to other weights or other forecasts: it is part of every model
 # id.
-CODE_VERSION: Final = "3"
+CODE_VERSION: Final = "4"
 
 
 class ArtifactError(AlphaError):

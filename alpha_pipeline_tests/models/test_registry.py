@@ -7,6 +7,7 @@ from torch import Tensor
 
 from alpha_pipeline.models.contract import ClosedFormModel, Model, TrainedModel, WindowSet
 from alpha_pipeline.models.registry import build
+from alpha_pipeline.models.v17 import V17
 from alpha_pipeline.training.losses import objective
 from alpha_pipeline_tests.learning_world import ARCHITECTURES, TRAINED, experiment
 
@@ -93,7 +94,7 @@ def test_an_event_starts_from_its_base_rate() -> None:
     torch.testing.assert_close(torch.sigmoid(odds[0]), torch.tensor([21 / 202, 101 / 202]))
 
 
-@pytest.mark.parametrize("kind", ["v17", "v17_no_kan"])
+@pytest.mark.parametrize("kind", ["v17", "v17_no_kan", "v17_no_revin"])
 def test_v17_does_not_see_the_price_level(kind: str) -> None:
     """Prepared at a price of 300, it forecasts the same path the same at 500 and at 0.03."""
     model = fitted(model_of(kind), price_windows(64))
@@ -120,6 +121,20 @@ def test_v17_sees_the_volatility_that_revin_takes_away() -> None:
     wild = middle + 3 * (calm - middle)
     fitted(model, torch.cat((calm, wild)))
     assert (model(wild).location - model(calm).location > 1.0).all()
+
+
+def test_without_revin_changes_are_in_units_of_the_training_slice() -> None:
+    """To RevIN a window that moves three times as much looks alike; without it its changes are three times as large."""
+    calm = price_windows(64)
+    middle = calm.mean(dim=1, keepdim=True)
+    wild = middle + 3 * (calm - middle)
+    plain, normalised = (fitted(model_of(kind), calm) for kind in ("v17_no_revin", "v17"))
+    assert isinstance(plain, V17)
+    assert isinstance(normalised, V17)
+    spread = plain.changes(calm).std(dim=0)
+    torch.testing.assert_close(spread, torch.ones_like(spread), rtol=0.02, atol=0)
+    torch.testing.assert_close(plain.changes(wild), (3 * plain.changes(calm)).clamp(-5, 5), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(normalised.changes(wild), normalised.changes(calm), rtol=1e-3, atol=1e-3)
 
 
 def test_the_ablation_has_about_as_many_parameters() -> None:
