@@ -210,10 +210,11 @@ def normal_entropy(log_deviation: float) -> float:
 
 def operations(window: int, width: int) -> float:
     """Floating-point operations that training on one window takes, a multiplication and an addition counted as two."""
-    lstm = 8 * width * (FEATURES + width) * window
+    embedding = 2 * FEATURES * width * window
+    lstm = 16 * width**2 * window
     attention = 8 * width**2 + 4 * HEADS * window * width
     feed_forward = 8 * width**2
-    return 3.0 * (lstm + attention + feed_forward)
+    return 3.0 * (embedding + lstm + attention + feed_forward)
 
 
 def peak(seconds: float) -> float:

@@ -15,7 +15,7 @@ from alpha_pipeline.models.linear import logistic, ridge
 
 
 class Hybrid(TrainedModel):
-    """An LSTM, encoder layers, and a Student-t head.
+    """An embedding per session, an LSTM, encoder layers, and a Student-t head.
 
     The head also reads the last session's inputs directly: what is plain in them need not pass through the
     recurrence, whose weights take longer to find it.
@@ -35,7 +35,8 @@ class Hybrid(TrainedModel):
         # Whole features are hidden, for a whole window: hidden for one session only, a feature shows in the
         # next.
         self.hide_features = nn.Dropout(architecture.input_dropout)
-        self.lstm = LSTM(inputs, width, architecture.lstm_layers)
+        self.embedding = nn.Linear(inputs, width)
+        self.lstm = LSTM(width, width, architecture.lstm_layers)
         self.encoder = nn.ModuleList(
             EncoderLayer(width, architecture.heads) for _ in range(architecture.encoder_layers - 1)
         )
@@ -87,7 +88,7 @@ class Hybrid(TrainedModel):
 
     def _states(self, x: Tensor) -> Tensor:
         """What the last encoder layer reads, (B, T, D)."""
-        states = self.lstm(x)  # (B, T, D)
+        states = self.lstm(self.embedding(x))  # (B, T, D)
         for layer in self.encoder:
             states = layer(states)
         return states

@@ -101,7 +101,7 @@ def test_a_feature_that_is_not_read_moves_nothing() -> None:
     model = members[0].model
     assert isinstance(model, Hybrid)
     with torch.no_grad():
-        model.lstm.cells.weight_ih_l0[:, 0] = 0.0
+        model.embedding.weight[:, 0] = 0.0
         for layer in (model.head.location, model.head.log_scale):
             layer.weight[:, -len(FEATURES)] = 0.0
     row = samples.sessions.index(SESSION)
