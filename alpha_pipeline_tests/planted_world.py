@@ -21,6 +21,7 @@ from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline_tests.pipeline_world import after_close, build_features, forecast_all, ingest_all
 
+TICKERS = ("QQQ", "NVDA", "AAPL", "XLE", "XLP", "XLF")
 # Ten years to learn from and three to be judged on: fewer labels teach ridge less than half of what there is.
 FIRST_OUT_OF_SAMPLE, LAST = dt.date(2020, 1, 2), dt.date(2022, 12, 30)
 

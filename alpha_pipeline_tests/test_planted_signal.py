@@ -6,9 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from alpha_pipeline_tests.planted_world import found
+from alpha_pipeline_tests.planted_world import TICKERS, found
 
-TICKERS = ("QQQ", "NVDA", "AAPL", "XLE", "XLP", "XLF")
 # The share of the oracle's information coefficient that each must reach in this sample, and the share to expect, which
 # strays from market to market by a twentieth: `benchmarks.planted` has the mean of several. A regression on k inputs
 # and N labels can expect sqrt(N IC^2 / (N IC^2 + k)) of what is there: two thirds at N = 2,500 and k = 30.

@@ -15,8 +15,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from alpha_pipeline.universe import CORE, is_index
-from alpha_pipeline_tests.planted_world import found
+from alpha_pipeline_tests.planted_world import TICKERS, found
 
 PLANTED_IC = 0.10
 FIRST_MARKET = 7
@@ -27,7 +26,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markets", type=int, default=3, help="how many, each from its own seed")
-    parser.add_argument("--tickers", default=",".join(ticker for ticker in CORE if not is_index(ticker)))
+    parser.add_argument("--tickers", default=",".join(TICKERS), help="of models of one ticker")
     asked = parser.parse_args()
     markets = []
     for seed in range(FIRST_MARKET, FIRST_MARKET + asked.markets):
