@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 import dagster as dg
@@ -26,7 +27,9 @@ from filelock import FileLock
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.runner import Runner
+from alpha_pipeline.evaluation.audit.finding import Finding
 from alpha_pipeline.settings import Settings
+from alpha_pipeline.steps import audit
 from alpha_pipeline.steps.signals import FIRST_SESSION
 from alpha_pipeline.training.artifact import read_artifact
 from alpha_pipeline.warehouse.store import Warehouse
@@ -149,11 +152,27 @@ def finish(world: World, experiments: Sequence[str]) -> None:
     Raises:
         TimeoutError: it waits for something that nobody gives.
     """
-    with patch.dict(os.environ), within(PATIENCE):
+    with patch.dict(os.environ), patch.object(audit, "_probes", _looked_at_once), within(PATIENCE):
         runner = Runner(world.settings)
         runner.day(list(TICKERS), list(experiments))
         assert runner.problems == []
         eventually(lambda: pool_is_free(runner.instance), "the pool is free")
+
+
+_PROBES: Final = audit._probes
+_FOUND: Final[dict[tuple[str, str], Finding]] = {}
+
+
+def _looked_at_once(*given: Any) -> dict[str, tuple[str, Callable[[], Finding]]]:
+    """The probes of the audit, which takes a third of a run: what one has looked at before, it remembers."""
+    return {name: (inputs, partial(_found, name, inputs, look)) for name, (inputs, look) in _PROBES(*given).items()}
+
+
+def _found(name: str, inputs: str, look: Callable[[], Finding]) -> Finding:
+    """The finding of a probe; `inputs` is the hash of all that it looks at, by which the audit itself looks again."""
+    if (name, inputs) not in _FOUND:
+        _FOUND[name, inputs] = look()
+    return _FOUND[name, inputs]
 
 
 def pool_is_free(instance: dg.DagsterInstance) -> bool:
