@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # One thread per test process: two workers on two cores, and the same bits everywhere.
 TEST_ENV := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: run test test-all ui lint types format clean
+.PHONY: run test test-slow test-all ui lint types format clean
 
 run: $(STAMP)
 	$(BIN)/alpha run --source simulated
@@ -15,8 +15,11 @@ run: $(STAMP)
 test: $(STAMP)
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real_bars"
 
-test-all: $(STAMP)
-	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
+# Three at once on two cores: those that run a web UI and its daemon wait for half of their time.
+test-slow: $(STAMP)
+	$(TEST_ENV) $(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1 -m "slow or real_bars"
+
+test-all: test test-slow
 
 ui: $(STAMP)
 	$(BIN)/alpha ui

@@ -27,20 +27,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="module")
 def plain(world: World, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """Made without worker processes."""
-    return chaos.make_reference(chaos.in_another(world, tmp_path_factory.mktemp("plain")), chaos.PLAIN)
+    return chaos.reference_of(world, chaos.PLAIN, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def full(world: World, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """Made with worker processes too."""
-    return chaos.make_reference(chaos.in_another(world, tmp_path_factory.mktemp("full")), chaos.ALL)
+    return chaos.reference_of(world, chaos.ALL, tmp_path_factory)
 
 
+@pytest.mark.minutes(0.5)
 @pytest.mark.parametrize("moment", moments(1, COMMANDS), ids="{:.2f}".format)
 def test_a_killed_command(world: World, plain: Reference, moment: float, tmp_path: Path) -> None:
     kill_a_command(chaos.in_another(world, tmp_path / "warehouse"), plain, moment)
 
 
+@pytest.mark.minutes(1)
 @pytest.mark.parametrize("moment", moments(2, COMMANDS_WITH_WORKERS), ids="{:.2f}".format)
 def test_a_killed_command_with_workers(world: World, full: Reference, moment: float, tmp_path: Path) -> None:
     kill_a_command(chaos.in_another(world, tmp_path / "warehouse"), full, moment)

@@ -61,22 +61,28 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="module")
 def full(world: World, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """Made with worker processes too."""
-    return chaos.make_reference(chaos.in_another(world, tmp_path_factory.mktemp("full")), chaos.ALL)
+    return chaos.reference_of(world, chaos.ALL, tmp_path_factory)
 
 
-def test_killed_run_workers_and_daemons(world: World, full: Reference, tmp_path: Path) -> None:
-    """Under each daemon run workers die, then it dies itself, and `alpha ui` with it; the next one takes over."""
+@pytest.mark.minutes(8)
+@pytest.mark.parametrize("half", [0, 1])
+def test_killed_run_workers_and_daemons(world: World, full: Reference, tmp_path: Path, half: int) -> None:
+    """Under each daemon run workers die, then it dies itself, and `alpha ui` with it; the next one takes over.
+
+    Half of the deaths in one warehouse, and half in another at the same time: most of it is waiting.
+    """
     ours = chaos.in_another(world, tmp_path / "warehouse")
-    deaths = iter(zip(STAGES * 2, moments(3, WORKERS), strict=True))
-    left = WORKERS
+    deaths = zip(STAGES, moments(3, WORKERS)[half::2], strict=True)
+    left = WORKERS // 2
+    daemons = list(enumerate(moments(4, DAEMONS)))[half::2]
     lives: Lives | None = None
-    for number, moment in enumerate(moments(4, DAEMONS)):
+    for later, (number, moment) in enumerate(daemons):
         with serve(ours, tmp_path / f"ui_{number}.log") as ui:
             if lives is None:
                 lives = Lives(measured(ui, ours, full, STAGES[1]), measured(ui, ours, full, TRAIN))
             else:
                 nothing_hangs(ours, full)
-            due = -(-left // (DAEMONS - number))
+            due = -(-left // (len(daemons) - later))
             left -= due
             for stage, when in islice(deaths, due):
                 kill_a_worker(ui, ours, full, stage, when * lives.of(stage))

@@ -12,6 +12,7 @@ from alpha_pipeline_tests.crowd_world import TICKERS, Size, held_open, make_grou
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(1)
 def test_a_crowd_fails_no_write_tears_no_read_and_loses_nothing(tmp_path: Path) -> None:
     ground = make_ground(tmp_path)
     size = Size()

@@ -148,6 +148,7 @@ def replayed(folder: Path) -> Iterator[tuple[Diary, Diary, Warehouse, Warehouse]
 Replayed = tuple[Diary, Diary, Warehouse, Warehouse]
 
 
+@pytest.mark.minutes(0.5)
 def test_everything_happened(replayed: Replayed) -> None:
     diary, _, warehouse, _ = replayed
     assert len(DAYS) == 10
@@ -221,6 +222,7 @@ class Command:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(3)
 def test_the_command_ends_there_too_and_what_it_forecast_live_stays(tmp_path: Path) -> None:
     ours, at_once = Warehouse(tmp_path / "ours"), Warehouse(tmp_path / "at once")
     live: list[pl.DataFrame] = []

@@ -40,6 +40,7 @@ def figures_of(root: Path, planted_ic: float) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(4)
 @pytest.mark.usefixtures("one_process")
 def test_a_planted_signal_is_recovered(tmp_path: Path) -> None:
     figures = figures_of(tmp_path, 0.10)
@@ -54,6 +55,7 @@ def test_a_planted_signal_is_recovered(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(4)
 @pytest.mark.usefixtures("one_process")
 def test_where_nothing_is_planted_nothing_is_found(tmp_path: Path) -> None:
     figures = figures_of(tmp_path, 0.0)

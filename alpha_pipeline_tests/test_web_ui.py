@@ -41,7 +41,7 @@ SIGNALS: Final = (
     "signals/qqq_position",
 )
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.minutes(2)]
 
 
 @pytest.fixture(scope="module")

@@ -76,16 +76,19 @@ class World:
         )
 
 
-def make_world(root: Path, tickers: Sequence[str] = CORE, without: Sequence[dt.date] = ()) -> World:
+def make_world(
+    root: Path, tickers: Sequence[str] = CORE, without: Sequence[dt.date] = (), first: dt.date = FIRST
+) -> World:
     """A world whose file holds some tickers, and an empty warehouse.
 
     Args:
         root: an empty folder.
         tickers: those that the file holds.
         without: sessions that the file lacks.
+        first: the file's first session.
     """
     file = root / "bars.parquet"
-    market = simulate(7, 0.0, FIRST, LAST, tickers)
+    market = simulate(7, 0.0, first, LAST, tickers)
     pl.concat(market.bars.values()).filter(~pl.col("session").is_in(list(without))).write_parquet(file)
     return World(Settings(warehouse=root / "warehouse", source="files", source_path=file, fixed_now=NOW))
 

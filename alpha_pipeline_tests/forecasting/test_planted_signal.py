@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from alpha_pipeline import universe
-from alpha_pipeline.datasets.folds import walk_forward_folds
+from alpha_pipeline import sessions, universe
+from alpha_pipeline.datasets.folds import Fold, walk_forward_folds
 from alpha_pipeline.datasets.samples import FloatArray, Samples, build_samples
 from alpha_pipeline.datasets.targets import forward
 from alpha_pipeline.features.market_context import market_context
@@ -26,6 +26,12 @@ from alpha_pipeline.training.trainer import Chain, train
 
 TICKERS = ("QQQ", "AAPL", "NVDA", "XLK", "XLE", "TSLA")
 FIRST, LAST = dt.date(2010, 1, 4), dt.date(2025, 6, 30)
+YEARLY = walk_forward_folds(LAST)
+# Networks learn from scratch once and from the weights before once: more yearly folds repeat the second.
+TWICE = (
+    Fold(0, dt.date(2020, 1, 2), dt.date(2023, 1, 3)),
+    Fold(1, dt.date(2023, 1, 3), sessions.offset(LAST, 1)),
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,9 @@ def world(planted_ic: float) -> World:
 
 
 @cache
-def skill(name: str, planted_ic: float, tickers: tuple[str, ...] = TICKERS) -> tuple[float, float, float]:
+def skill(
+    name: str, planted_ic: float, tickers: tuple[str, ...] = TICKERS, folds: tuple[Fold, ...] = YEARLY
+) -> tuple[float, float, float]:
     """The model's and the oracle's pooled information coefficient at horizon 1, and the model's t-statistic.
 
     Returns and forecasts are in units of volatility. The t-statistic counts sessions, because tickers move together.
@@ -58,7 +66,7 @@ def skill(name: str, planted_ic: float, tickers: tuple[str, ...] = TICKERS) -> t
     here = world(planted_ic)
     experiment = load_experiments()[name]
     samples = {t: build_samples(t, experiment, here.features, here.bars, here.targets) for t in tickers}
-    chains = [Chain(experiment, one, 0, walk_forward_folds(LAST)) for one in samples.values()]
+    chains = [Chain(experiment, one, 0, folds) for one in samples.values()]
     result = train(chains, load=lambda *_: None, save=lambda _: None, workers=2)
     assert result.failures == ()
     made = pl.concat(
@@ -102,14 +110,16 @@ def test_ridge_finds_nothing_where_nothing_is() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(2)
 @pytest.mark.parametrize("name", ["v12_super_model", "v17_pilot"])
 def test_networks_recover_the_planted_signal(name: str) -> None:
-    model, ideal, t_statistic = skill(name, 0.1)
+    model, ideal, t_statistic = skill(name, 0.1, folds=TWICE)
     assert model > 0.5 * ideal
     assert t_statistic > 3
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(1)
 @pytest.mark.parametrize("name", ["v12_super_model", "v17_pilot"])
 def test_networks_find_nothing_where_nothing_is(name: str) -> None:
-    assert abs(skill(name, 0.0, TICKERS[::2])[2]) < 2.6
+    assert abs(skill(name, 0.0, TICKERS[::2], TWICE)[2]) < 2.6

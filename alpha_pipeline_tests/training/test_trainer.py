@@ -45,6 +45,9 @@ def run(todo: list[Chain], store: Store, *, workers: int = 1) -> TrainingResult:
     return train(todo, load=store.load, save=store.save, workers=workers)
 
 
+pytestmark = pytest.mark.minutes(0.4)
+
+
 @pytest.fixture(scope="module")
 def whole() -> TrainingResult:
     return run(chains(), Store())
