@@ -115,6 +115,7 @@ class Runner:
         nothing: dict[str, object] = {"ops": {"__".join(TRAINED.path): {"config": {"experiments": []}}}}
         registered = sync_tickers(self.instance, self.warehouse)
         for first, last in blocks(registered, [ticker for ticker in tickers if ticker not in said]):
+            self._wait_to_train("trained")
             self._run(Stage("trained", jobs.TRAIN.name, range_tags(first, last), config=nothing))
 
     def signals(self) -> None:

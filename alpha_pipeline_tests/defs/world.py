@@ -62,6 +62,7 @@ class World:
         tickers: Sequence[str] | None = None,
         partition: str | None = None,
         assets: Sequence[dg.AssetKey] | None = None,
+        config: Mapping[str, object] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """Run a job: of tickers that are one range of the registered ones, of one partition, or of none."""
         tags: Mapping[str, str] = {}
@@ -73,6 +74,7 @@ class World:
             instance=instance,
             partition_key=partition,
             tags=tags,
+            run_config=dict(config or {}),
             asset_selection=assets,
             raise_on_error=False,
         )
