@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 
 from alpha_pipeline.defs.chain import UNFINISHED, WILL_RETRY_TAG
+from alpha_pipeline.defs.jobs import ANY_ASSETS
 from alpha_pipeline.defs.partitions import range_tags
 from alpha_pipeline.steps.signals import FIRST_SESSION
 from alpha_pipeline_tests import chaos_world as chaos
@@ -46,7 +47,7 @@ class Stage(NamedTuple):
 STAGES: Final = (
     Stage("refresh_bars", ("tables/raw",)),
     Stage("prepare", ("tables/features", "tables/targets")),
-    Stage("train", ("models",), tuple(f"models/{name}" for name in chaos.ALL)),
+    Stage(ANY_ASSETS, ("models",), tuple(f"models/{name}" for name in chaos.ALL)),
     Stage("predict", ("tables/forecasts",)),
     Stage("daily_signals", ("tables/signals",), (), (FIRST_SESSION.isoformat(), chaos.THROUGH.isoformat())),
 )

@@ -10,7 +10,11 @@ from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.steps.alerts import Failure, failure_alerts, notify, session_alerts
 
 
-@dg.run_failure_sensor(name="alert_on_failure", default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.run_failure_sensor(
+    name="alert_on_failure",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells of a run of any job that failed for good, in the log and to the services of ALPHA_ALERTS.",
+)
 def alert_on_failure(context: dg.RunFailureSensorContext, alpha: AlphaResource) -> dg.SkipReason | None:
     """A run of any job failed for good."""
     run_id = context.dagster_run.run_id
@@ -29,6 +33,7 @@ def alert_on_failure(context: dg.RunFailureSensorContext, alpha: AlphaResource) 
     run_status=dg.DagsterRunStatus.SUCCESS,
     monitored_jobs=[jobs.RESULTS],
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells of stale data, exit_longs and leaks found, once a session has its results.",
 )
 def alert_after_results(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> None:
     """Stale data, `exit_longs` and leaks found, of the session that was just finished."""

@@ -7,6 +7,7 @@ import dagster as dg
 from alpha_pipeline.defs import alerts, jobs, newcomers, schedules
 from alpha_pipeline.defs.assets import audit, features, forecasts, proof, raw, reports, results, signals
 from alpha_pipeline.defs.checks import CHECKS
+from alpha_pipeline.defs.policy import with_policy
 from alpha_pipeline.defs.resources import AlphaResource
 
 
@@ -17,16 +18,18 @@ def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
         overrides: settings by variable name (``ALPHA_…``) that beat the environment.
     """
     return dg.Definitions(
-        assets=[
-            raw.raw_tables,
-            *features.ASSETS,
-            *forecasts.assets(),
-            *signals.ASSETS,
-            *results.ASSETS,
-            *proof.ASSETS,
-            *audit.ASSETS,
-            *reports.ASSETS,
-        ],
+        assets=with_policy(
+            [
+                raw.raw_tables,
+                *features.ASSETS,
+                *forecasts.assets(),
+                *signals.ASSETS,
+                *results.ASSETS,
+                *proof.ASSETS,
+                *audit.ASSETS,
+                *reports.ASSETS,
+            ]
+        ),
         asset_checks=[*CHECKS, *audit.CHECKS],
         jobs=jobs.ALL,
         schedules=schedules.SCHEDULES,

@@ -11,10 +11,10 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from alpha_pipeline.defs.assets.forecasts import forecast_by_default
 from alpha_pipeline.defs.partitions import blocks, of_range, range_tags, sync_tickers
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline.warehouse.tickers import followed
 
 SESSION_TAG = "alpha/session"
 NEWCOMERS_TAG = "alpha/newcomers"
@@ -51,13 +51,13 @@ def by_blocks(
         yield dg.RunRequest(run_key=f"{stage} {tags[CHAIN_TAG]} {first}", tags={**range_tags(first, last), **tags})
 
 
-def to_forecast(
+def all_with_bars(
     instance: dg.DagsterInstance, warehouse: Warehouse, _tags: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[str], list[str]]:
-    """(registered, wanted): the tickers that are forecast by default and have bars."""
+    """(registered, wanted): the followed tickers that have bars."""
     registered = sync_tickers(instance, warehouse)
-    wanted = forecast_by_default(warehouse)
-    return registered, [ticker for ticker in warehouse.units(BARS) if ticker in wanted]
+    names = set(followed(warehouse))
+    return registered, [ticker for ticker in warehouse.units(BARS) if ticker in names]
 
 
 def with_bars(

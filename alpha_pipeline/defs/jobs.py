@@ -2,7 +2,11 @@
 
 import dagster as dg
 
+from alpha_pipeline.defs.assets.forecasts import TRAINED
 from alpha_pipeline.defs.partitions import SESSIONS, TICKERS
+
+# Dagster's own job for any assets at all, whatever their partitions: the web UI starts its runs there.
+ANY_ASSETS = "__ASSET_JOB"
 
 
 def _tables(*groups: str) -> dg.AssetSelection:
@@ -24,15 +28,16 @@ PREPARE = dg.define_asset_job(
 )
 LEARN = dg.define_asset_job(
     "learn",
-    selection=_tables("features", "targets", "models"),
+    selection=_tables("features", "targets") | dg.AssetSelection.assets(TRAINED),
     partitions_def=TICKERS,
     description="Features, targets and what is missing of the models, of the tickers named.",
 )
 TRAIN = dg.define_asset_job(
     "train",
-    selection=_tables("models"),
+    # Dagster refuses a job over assets of several partitions definitions: this one trains them all.
+    selection=dg.AssetSelection.assets(TRAINED),
     partitions_def=TICKERS,
-    description="Train what is missing and nothing else.",
+    description="Train what is missing of every experiment on those of the tickers named that it has.",
 )
 PREDICT = dg.define_asset_job(
     "predict",

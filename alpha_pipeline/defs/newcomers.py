@@ -12,6 +12,8 @@ import dagster as dg
 
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.chain import NEWCOMERS_TAG, UNFINISHED
+from alpha_pipeline.defs.membership import experiments, may_train, partitions_of
+from alpha_pipeline.defs.membership import registered as registered_for
 from alpha_pipeline.defs.partitions import TICKERS, blocks, of_range, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import SourceError, TickerNameError, UnknownTickerError
@@ -30,7 +32,12 @@ LONGEST_WAIT_S = 86_400.0
 Attempts = dict[str, tuple[int, float]]
 
 
-@dg.sensor(job=jobs.REFRESH_BARS, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job=jobs.REFRESH_BARS,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Brings every added ticker to forecasts; asks the source about partitions that were added here.",
+)
 def new_tickers(context: dg.SensorEvaluationContext, alpha: AlphaResource) -> dg.SensorResult:
     """Bring every added ticker that has no forecasts yet to them; ask the source about names added in the web UI."""
     warehouse = alpha.warehouse()
@@ -61,29 +68,50 @@ def new_tickers(context: dg.SensorEvaluationContext, alpha: AlphaResource) -> dg
 def adopt(instance: dg.DagsterInstance, alpha: AlphaResource) -> list[str]:
     """Follow the partitions that a person added in the web UI and the source knows; take back the others.
 
+    An experiment's partitions are looked at too. A ticker that is followed already is one of the experiment's from then
+    on; a model of many tickers at once takes none but its own.
+
     Returns:
         What was done and why, in words.
     """
     warehouse = alpha.warehouse()
     registered = sync_tickers(instance, warehouse)
-    strangers = [ticker for ticker in registered if ticker not in followed(warehouse)][:NAMES_ASKED_A_TICK]
-    return [_adopt_one(instance, alpha, warehouse, ticker) for ticker in strangers]
+    said, known, strangers = [], set(followed(warehouse)), [*registered]
+    for experiment in experiments().values():
+        for given in registered_for(instance, experiment):
+            if may_train(experiment, given):
+                strangers.append(given)
+            else:
+                instance.delete_dynamic_partition(str(partitions_of(experiment).name), given)
+                said.append(f"{given} refused: {experiment.name} is one model of its own tickers, and of no others")
+    strangers = [given for given in dict.fromkeys(strangers) if given not in known][:NAMES_ASKED_A_TICK]
+    return [*said, *(_adopt_one(instance, alpha, warehouse, given) for given in strangers)]
 
 
 def _adopt_one(instance: dg.DagsterInstance, alpha: AlphaResource, warehouse: Warehouse, given: str) -> str:
-    name = str(TICKERS.name)
     try:
         ticker = checked(given)
-        require_known(alpha.source(), [ticker], alpha.through())
+        if ticker not in followed(warehouse):
+            require_known(alpha.source(), [ticker], alpha.through())
     except (TickerNameError, UnknownTickerError) as error:
-        instance.delete_dynamic_partition(name, given)
+        _rename(instance, given, None)
         return f"{given} refused: {error}"
     except SourceError as error:  # it says nothing about the name: asked again at the next tick
         return f"{given} not yet known: {error}"
     add(warehouse, [ticker])
     if ticker != given:
-        instance.delete_dynamic_partition(name, given)
+        _rename(instance, given, ticker)
     return f"{ticker} added"
+
+
+def _rename(instance: dg.DagsterInstance, given: str, ticker: str | None) -> None:
+    """Put a ticker in the place of a partition wherever it is one; take the partition back when None."""
+    for definition in (TICKERS, *(partitions_of(experiment) for experiment in experiments().values())):
+        name = str(definition.name)
+        if instance.has_dynamic_partition(name, given):
+            instance.delete_dynamic_partition(name, given)
+            if ticker is not None:
+                instance.add_dynamic_partitions(name, [ticker])
 
 
 def due_now(

@@ -1,6 +1,7 @@
 """The two ways the graph is cut: by ticker (up to the forecasts) and by session (from the signals on).
 
-Never ticker x session: tens of thousands of partitions freeze the web UI and say nothing a table does not.
+Never ticker x session: tens of thousands of partitions freeze the web UI and say nothing a table does not. An
+experiment has partitions of its own, see `membership`.
 """
 
 import datetime as dt
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.membership import sync_experiments
 from alpha_pipeline.steps.signals import FIRST_SESSION
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tickers import followed, gone, leaving
@@ -34,7 +36,7 @@ SESSIONS = dg.DailyPartitionsDefinition(
 
 
 def sync_tickers(instance: dg.DagsterInstance, warehouse: Warehouse) -> list[str]:
-    """Bring the dynamic partitions in line with the tickers that the warehouse follows.
+    """Bring the dynamic partitions, the experiments' too, in line with the tickers that the warehouse follows.
 
     A partition that a person added in the web UI stays, until the sensor for new tickers has asked the source.
 
@@ -45,6 +47,7 @@ def sync_tickers(instance: dg.DagsterInstance, warehouse: Warehouse) -> list[str
     stale = leaving(warehouse)
     for ticker in stale:
         instance.delete_dynamic_partition(name, ticker)
+    sync_experiments(instance, warehouse, stale)
     gone(warehouse, stale)
     instance.add_dynamic_partitions(name, followed(warehouse))
     return list(instance.get_dynamic_partitions(name))

@@ -1,8 +1,8 @@
 """Runs the stages of a day in this process, through the same assets as the web UI and into the same instance."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from time import sleep
 from typing import Final
 
@@ -12,9 +12,10 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.alive import bury
-from alpha_pipeline.defs.assets.forecasts import TRAINING_POOL, experiments, forecast_by_default
+from alpha_pipeline.defs.assets.forecasts import TRAINED, TRAINING_POOL
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
+from alpha_pipeline.defs.membership import to_train
 from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
@@ -41,12 +42,14 @@ class Stage:
         job: which job.
         tags: the partition range, if the job has partitions.
         assets: which of the job's assets; all when None.
+        config: of the job's assets.
     """
 
     title: str
     job: str
     tags: dict[str, str]
     assets: tuple[dg.AssetKey, ...] | None = None
+    config: Mapping[str, object] = field(default_factory=dict)
 
 
 class Runner:
@@ -96,25 +99,24 @@ class Runner:
         held = set(self.warehouse.units(BARS)) & set(tickers if tickers is not None else followed(self.warehouse))
         for first, last in blocks(registered, [t for t in registered if t in held]):
             self._run(Stage("features and targets", jobs.PREPARE.name, range_tags(first, last)))
-        extra = set(added(self.warehouse)) | set(tickers or ())
-        for name, experiment in experiments().items():
-            if chosen is not None and name not in chosen:
-                continue
-            own = set(experiment.tickers) | (extra if experiment.joins_added else set())
-            wanted = [t for t in registered if t in held & own]
-            for first, last in blocks(registered, wanted):
-                self._wait_to_train(f"train {name}")
-                self._run(
-                    Stage(
-                        f"train {name}",
-                        jobs.TRAIN.name,
-                        range_tags(first, last),
-                        (dg.AssetKey(["models", name]),),
-                    )
-                )
-        wanted = [t for t in registered if t in held & (forecast_by_default(self.warehouse) | extra)]
-        for first, last in blocks(registered, wanted):
+        for experiment, keys, wanted in to_train(self.instance, self.warehouse, tickers, chosen):
+            title, asset = f"train {experiment.name}", dg.AssetKey(["models", experiment.name])
+            for first, last in blocks(keys, wanted):
+                self._wait_to_train(title)
+                self._run(Stage(title, jobs.ANY_ASSETS, range_tags(first, last), (asset,)))
+        if chosen is None:
+            self._mark_trained([t for t in registered if t in held])
+        for first, last in blocks(registered, [t for t in registered if t in held]):
             self._run(Stage("forecasts", jobs.PREDICT.name, range_tags(first, last)))
+
+    def _mark_trained(self, tickers: Sequence[str]) -> None:
+        """Say in the graph that every experiment was trained on these tickers, where it does not say so yet."""
+        said = self.instance.get_materialized_partitions(TRAINED)
+        nothing: dict[str, object] = {"ops": {"__".join(TRAINED.path): {"config": {"experiments": []}}}}
+        registered = sync_tickers(self.instance, self.warehouse)
+        for first, last in blocks(registered, [ticker for ticker in tickers if ticker not in said]):
+            self._wait_to_train("trained")
+            self._run(Stage("trained", jobs.TRAIN.name, range_tags(first, last), config=nothing))
 
     def signals(self) -> None:
         """The signals of every session whose forecasts are newer than its signals.
@@ -164,7 +166,7 @@ class Runner:
         report(Progress(stage.title, 0, 0))
         result = self.definitions.resolve_job_def(stage.job).execute_in_process(
             instance=self.instance,
-            run_config=_QUIET,
+            run_config={**_QUIET, **stage.config},
             tags=stage.tags,
             asset_selection=stage.assets,
             raise_on_error=False,

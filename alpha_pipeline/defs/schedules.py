@@ -18,10 +18,10 @@ from alpha_pipeline.defs.chain import (
     CHAIN_TAG,
     NEWCOMERS_TAG,
     SESSION_TAG,
+    all_with_bars,
     by_blocks,
     carried,
     is_last_of_stage,
-    to_forecast,
     with_bars,
 )
 from alpha_pipeline.defs.partitions import blocks, of_range, range_tags, sync_tickers
@@ -43,6 +43,7 @@ Decide = Callable[[dg.RunStatusSensorContext, AlphaResource, dict[str, str]], Re
     cron_schedule=["45 13 * * 1-5", "45 16 * * 1-5"],
     execution_timezone="America/New_York",
     job=jobs.REFRESH_BARS,
+    description="Refreshes every followed ticker 45 minutes after each XNYS close; the sensors carry the day on.",
 )
 def after_close(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> list[dg.RunRequest] | dg.SkipReason:
     """Refresh every followed ticker once the session has closed."""
@@ -61,7 +62,11 @@ def after_close(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> 
 
 
 @dg.schedule(
-    name="before_open", cron_schedule="0 8 * * 1-5", execution_timezone="America/New_York", job=jobs.REFRESH_BARS
+    name="before_open",
+    cron_schedule="0 8 * * 1-5",
+    execution_timezone="America/New_York",
+    job=jobs.REFRESH_BARS,
+    description="Refreshes again at 8:00 New York where a core or added ticker lacks the last session.",
 )
 def before_open(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask again for what the evening did not get, while a forecast is still in time for the open."""
@@ -74,10 +79,16 @@ def before_open(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> 
     return _refresh(context.instance, alpha, last, f"refresh again {last}")
 
 
-@dg.schedule(name="weekly_training", cron_schedule="0 6 * * 6", execution_timezone="America/New_York", job=jobs.TRAIN)
+@dg.schedule(
+    name="weekly_training",
+    cron_schedule="0 6 * * 6",
+    execution_timezone="America/New_York",
+    job=jobs.TRAIN,
+    description="Trains on Saturdays what is missing of every experiment, on the tickers that hold bars.",
+)
 def weekly_training(context: dg.ScheduleEvaluationContext, alpha: AlphaResource) -> Requests:
     """Train what is missing; a fold that exists is found done."""
-    for first, last in blocks(*to_forecast(context.instance, alpha.warehouse())):
+    for first, last in blocks(*all_with_bars(context.instance, alpha.warehouse())):
         yield dg.RunRequest(
             run_key=f"train {context.scheduled_execution_time.date()} {first}", tags=range_tags(first, last)
         )
@@ -98,7 +109,7 @@ def _refresh(instance: dg.DagsterInstance, alpha: AlphaResource, session: dt.dat
 
 def _learn(context: dg.RunStatusSensorContext, alpha: AlphaResource, tags: dict[str, str]) -> Requests:
     """Features and models: of the day's tickers, or of the new ones, that have bars."""
-    find = with_bars if NEWCOMERS_TAG in tags else to_forecast
+    find = with_bars if NEWCOMERS_TAG in tags else all_with_bars
     yield from by_blocks("learn", tags, *find(context.instance, alpha.warehouse(), context.dagster_run.tags))
 
 
@@ -147,7 +158,12 @@ def _follow(name: str, stage: "Job", then: "Job", decide: Decide, status: dg.Dag
 _DONE, _FAILED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 
 
-@dg.sensor(name="dead_runs", minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    name="dead_runs",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends the runs whose process was killed, so that they hold neither their place nor the pool.",
+)
 def dead_runs(context: dg.SensorEvaluationContext, alpha: AlphaResource) -> dg.SkipReason:
     """End the runs whose process was killed: they would hold their place, and the pool, for good."""
     dead = bury(context.instance, alpha.warehouse().root)

@@ -10,6 +10,7 @@ import polars as pl
 from alpha_pipeline.features import market_context, price_action, sector_context, technical, volatility
 from alpha_pipeline.features.feature import Feature
 from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.tables import columns as words
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,20 @@ class FeatureSet:
 
 def _table(name: str, features: Sequence[Feature], description: str) -> Table:
     columns = {
-        "ticker": pa.Column(pl.String),
-        "session": pa.Column(pl.Date, description="XNYS session; known at its close"),
-        **{one.name: pa.Column(pl.Float64, nullable=True, description=one.description) for one in features},
+        "ticker": pa.Column(pl.String, description=words.TICKER),
+        "session": pa.Column(pl.Date, description=f"{words.SESSION}; the row is known at its close"),
+        **{one.name: pa.Column(pl.Float64, nullable=True, description=_described(one)) for one in features},
     }
     # One check for all columns: dozens of checks, one each, would take most of the time of a write.
     finite = pa.Check(_is_finite, error="is finite")
     schema = pa.DataFrameSchema(columns, checks=finite, strict=True, unique=["ticker", "session"], name=name)
     return Table(name, schema, ("ticker", "session"), "ticker", description)
+
+
+def _described(feature: Feature) -> str:
+    """What a feature measures, and where it is null."""
+    first = f"in the first {feature.warm_up} sessions of a history, and " if feature.warm_up else ""
+    return f"{feature.description}. Null {first}where what it needs is missing"
 
 
 def _is_finite(data: pa.PolarsData) -> bool:

@@ -1,11 +1,18 @@
 """The whole graph at a glance: what there is, what it is made from, and what runs it."""
 
+import re
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.definitions import definitions
+from alpha_pipeline.defs.assets.forecasts import TRAINED
 from alpha_pipeline.defs.build import build_defs
+from alpha_pipeline.defs.membership import experiments
+from alpha_pipeline.defs.policy import CODE
+from alpha_pipeline.warehouse.table import Table
 
 EDGES = """
 evaluation/audit <- forecasts/daily, portfolio/ledger, raw/bars
@@ -24,20 +31,21 @@ features/sector_context <- raw/bars
 features/technical <- raw/bars
 features/volatility <- raw/bars
 forecasts/daily <- {models}
-models/bear_headhunter <- features/volatility, targets/forward
-models/expanding_mean <- raw/bars, targets/forward
-models/har_x <- features/volatility, targets/forward
-models/last_value <- raw/bars, targets/forward
-models/lightgbm <- features/market_context, features/price_action, features/technical, targets/forward
-models/matrix_transformer <- raw/bars, targets/forward
-models/ridge <- features/market_context, features/price_action, features/technical, targets/forward
-models/v11_hybrid <- features/technical, targets/forward
-models/v12_super_model <- features/market_context, features/price_action, features/technical, targets/forward
-models/v13_bull_sniper <- features/price_action, features/technical, targets/forward
-models/v15_sector_context <- features/market_context, features/sector_context, features/technical, targets/forward
-models/v17_no_kan <- raw/bars, targets/forward
-models/v17_no_revin <- raw/bars, targets/forward
-models/v17_pilot <- raw/bars, targets/forward
+models/bear_headhunter <- features/volatility, models/trained, targets/forward
+models/expanding_mean <- models/trained, raw/bars, targets/forward
+models/har_x <- features/volatility, models/trained, targets/forward
+models/last_value <- models/trained, raw/bars, targets/forward
+models/lightgbm <- features/market_context, features/price_action, features/technical, models/trained, targets/forward
+models/matrix_transformer <- models/trained, raw/bars, targets/forward
+models/ridge <- features/market_context, features/price_action, features/technical, models/trained, targets/forward
+models/trained <- features/market_context, features/price_action, features/sector_context, features/technical, features/volatility, raw/bars, targets/forward
+models/v11_hybrid <- features/technical, models/trained, targets/forward
+models/v12_super_model <- features/market_context, features/price_action, features/technical, models/trained, targets/forward
+models/v13_bull_sniper <- features/price_action, features/technical, models/trained, targets/forward
+models/v15_sector_context <- features/market_context, features/sector_context, features/technical, models/trained, targets/forward
+models/v17_no_kan <- models/trained, raw/bars, targets/forward
+models/v17_no_revin <- models/trained, raw/bars, targets/forward
+models/v17_pilot <- models/trained, raw/bars, targets/forward
 portfolio/ledger <- raw/bars, signals/mag7_vote, signals/qqq_position, signals/sector_rotation, signals/vix_regime
 raw/actions <- nothing
 raw/bars <- nothing
@@ -95,6 +103,19 @@ def test_every_asset_says_what_a_reader_of_the_graph_asks(repository: dg.Reposit
         assert spec.owners == ["team:alpha"], spec.key
         assert spec.code_version, spec.key
         assert spec.group_name == spec.key.path[0], spec.key
+        assert spec.tags["layer"] == spec.group_name, spec.key
+        assert spec.tags["grain"] in {"ticker", "session", "whole"}, spec.key
+
+
+def test_every_asset_leads_to_its_code(repository: dg.RepositoryDefinition) -> None:
+    for spec in specs(repository):
+        links = spec.metadata[CODE].code_references
+        assert links, spec.key
+        for link in links:
+            lines = Path(link.file_path).read_text().splitlines()
+            assert (link.line_number or 1) <= len(lines), (spec.key, link)
+    [ridge] = [spec for spec in specs(repository) if spec.key == dg.AssetKey(["models", "ridge"])]
+    assert Path(ridge.metadata[CODE].code_references[0].file_path).name == "ridge.json"
 
 
 def test_every_table_shows_its_columns(repository: dg.RepositoryDefinition) -> None:
@@ -102,6 +123,24 @@ def test_every_table_shows_its_columns(repository: dg.RepositoryDefinition) -> N
     for table in TABLES:
         schema = shown[dg.AssetKey(table.asset_key)]["dagster/column_schema"]
         assert [column.name for column in schema.columns] == table.columns, table.name
+        assert shown[dg.AssetKey(table.asset_key)]["dagster/table_name"] == table.name
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_column_says_what_it_is_and_what_null_means(table: Table) -> None:
+    for name, column in table.schema.columns.items():
+        words = column.description or ""
+        assert len(words) > len(name), name
+        if column.nullable:
+            assert re.search(r"\bnull\b", words, re.IGNORECASE), name
+
+
+def test_whatever_runs_the_graph_says_what_it_does(repository: dg.RepositoryDefinition) -> None:
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    for one in [*jobs, *repository.schedule_defs, *repository.sensor_defs]:
+        assert one.description, one.name
+    for key in repository.asset_graph.asset_check_keys:
+        assert repository.asset_graph.get_check_spec(key).description, key
 
 
 def test_up_to_the_forecasts_by_ticker_then_by_session(repository: dg.RepositoryDefinition) -> None:
@@ -127,7 +166,19 @@ def test_one_ticker_asks_for_no_other_downstream(repository: dg.RepositoryDefini
         if key.path[0] in TICKER_GROUPS:
             for parent in graph.get(key).parent_keys:
                 mapping = graph.get_partition_mapping(key, parent)
-                assert isinstance(mapping, dg.IdentityPartitionMapping), (key, parent)
+                if key.path[0] == "forecasts" and parent != TRAINED:
+                    assert mapping == dg.SpecificPartitionsPartitionMapping(()), (key, parent)
+                else:
+                    assert isinstance(mapping, dg.IdentityPartitionMapping), (key, parent)
+
+
+def test_every_experiment_has_partitions_of_its_own(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    named = {
+        key: graph.get(key).partitions_def.name for key in graph.materializable_asset_keys if key.path[0] == "models"
+    }
+    assert named.pop(TRAINED) == "tickers"
+    assert named == {dg.AssetKey(["models", name]): f"tickers_{name}" for name in experiments()}
 
 
 def test_one_training_at_a_time(repository: dg.RepositoryDefinition) -> None:

@@ -13,7 +13,7 @@ from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.newcomers import FIRST_WAIT_S, LONGEST_WAIT_S, due_now, new_tickers
 from alpha_pipeline.defs.partitions import range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.universe import UNIVERSE
+from alpha_pipeline.universe import QQQ50, UNIVERSE, VIX
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline_tests.defs.world import LAST, World, forecasts, fresh_defs, make_world, plant
@@ -132,6 +132,38 @@ def test_a_source_that_is_down_says_nothing_about_a_name(instance: dg.DagsterIns
     assert "PLTR" in instance.get_dynamic_partitions("tickers")
     (world.settings.warehouse.parent / "away").rename(world.settings.warehouse.parent / "bars.parquet")
     assert len(look(instance, world).run_requests or []) == 1
+
+
+def test_a_name_added_to_an_experiment_is_asked_about_and_followed(instance: dg.DagsterInstance, world: World) -> None:
+    """It becomes a ticker of the experiment that would not have been joined, and of those that are."""
+    sync_tickers(instance, world.warehouse)
+    instance.add_dynamic_partitions("tickers_har_x", ["brk.b", "PLTRR"])
+    said = look(instance, world)
+    assert [request.tags for request in said.run_requests or []] == [{**range_tags("BRK-B", "BRK-B"), **NEW}]
+    assert tickers.added(world.warehouse) == ["BRK-B"]
+    assert set(instance.get_dynamic_partitions("tickers_har_x")) == {VIX, "UVXY", "BRK-B"}
+    assert "BRK-B" in instance.get_dynamic_partitions("tickers_ridge")
+    assert "BRK-B" not in instance.get_dynamic_partitions("tickers_bear_headhunter")
+
+
+def test_a_followed_ticker_added_to_an_experiment_is_its_own_from_then_on(
+    instance: dg.DagsterInstance, world: World
+) -> None:
+    sync_tickers(instance, world.warehouse)
+    instance.add_dynamic_partitions("tickers_har_x", ["qqq", "NVDA"])
+    said = look(instance, world)
+    assert not said.run_requests
+    assert set(instance.get_dynamic_partitions("tickers_har_x")) == {VIX, "UVXY", "QQQ", "NVDA"}
+    assert tickers.added(world.warehouse) == []
+
+
+def test_a_model_of_many_tickers_at_once_takes_no_other(instance: dg.DagsterInstance, world: World) -> None:
+    sync_tickers(instance, world.warehouse)
+    instance.add_dynamic_partitions("tickers_matrix_transformer", ["PLTR", "SPY"])
+    said = look(instance, world)
+    assert "PLTR refused: matrix_transformer is one model of its own tickers" in str(said.skip_reason)
+    assert set(instance.get_dynamic_partitions("tickers_matrix_transformer")) == set(QQQ50)
+    assert tickers.added(world.warehouse) == []
 
 
 def test_attempts_come_further_and_further_apart_but_once_a_day_at_least() -> None:

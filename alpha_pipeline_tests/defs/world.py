@@ -12,6 +12,8 @@ from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.build import build_defs
+from alpha_pipeline.defs.jobs import ANY_ASSETS
+from alpha_pipeline.defs.membership import experiments, registered
 from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.simulated import simulate
@@ -60,6 +62,7 @@ class World:
         tickers: Sequence[str] | None = None,
         partition: str | None = None,
         assets: Sequence[dg.AssetKey] | None = None,
+        config: Mapping[str, object] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """Run a job: of tickers that are one range of the registered ones, of one partition, or of none."""
         tags: Mapping[str, str] = {}
@@ -71,8 +74,24 @@ class World:
             instance=instance,
             partition_key=partition,
             tags=tags,
+            run_config=dict(config or {}),
             asset_selection=assets,
             raise_on_error=False,
+        )
+
+    def train(self, instance: dg.DagsterInstance, experiment: str, tickers: Sequence[str]) -> dg.ExecuteInProcessResult:
+        """Train one experiment on tickers that are one range of its partitions."""
+        sync_tickers(instance, self.warehouse)
+        [(first, last)] = blocks(registered(instance, experiments()[experiment]), tickers)
+        return (
+            fresh_defs(self.environment)
+            .resolve_job_def(ANY_ASSETS)
+            .execute_in_process(
+                instance=instance,
+                tags=range_tags(first, last),
+                asset_selection=[dg.AssetKey(["models", experiment])],
+                raise_on_error=False,
+            )
         )
 
 

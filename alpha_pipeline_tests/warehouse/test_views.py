@@ -22,6 +22,20 @@ def test_views_read_objects_and_work_while_empty(warehouse: Warehouse) -> None:
         assert connection.sql("from signals.mag7_vote").columns == signals.MAG7_VOTE.columns
 
 
+def test_a_shell_shows_what_a_table_and_its_columns_are(warehouse: Warehouse) -> None:
+    assert views.publish(warehouse, TABLES)
+    assert views.publish(warehouse, TABLES)
+    with duckdb.connect(str(warehouse.root / views.DATABASE), read_only=True) as connection:
+        said = dict(
+            connection.sql(
+                "select column_name, comment from duckdb_columns() where schema_name = 'raw' and table_name = 'bars'"
+            ).fetchall()
+        )
+        assert said == {name: column.description for name, column in raw.BARS.schema.columns.items()}
+        [[words]] = connection.sql("select comment from duckdb_views() where view_name = 'mag7_vote'").fetchall()
+        assert words == signals.MAG7_VOTE.description
+
+
 def test_a_shell_holding_the_file_open_blocks_neither_publishing_nor_queries(warehouse: Warehouse) -> None:
     views.publish(warehouse, TABLES)
     import subprocess

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.evaluation.audit.finding import Finding
 from alpha_pipeline.steps import audit as steps
@@ -16,13 +15,9 @@ CODE_VERSION = "1"
 
 @dg.asset(
     key=AUDIT.asset_key,
-    description=AUDIT.description,
     deps=[BARS.asset_key, DAILY.asset_key, LEDGER.asset_key],
     kinds={"polars", "torch", "parquet"},
-    owners=OWNERS,
     code_version=CODE_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(AUDIT)},
 )
 def audit(context: dg.AssetExecutionContext, alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Run every probe; what it found is shown as a table."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS, column_schema
+from alpha_pipeline.defs.policy import code_of
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
@@ -23,17 +23,14 @@ def _ticker_asset(table: Table, build: Build, version: str) -> dg.AssetsDefiniti
 
     @dg.asset(
         key=table.asset_key,
-        description=table.description,
         # Ticker by ticker, those too that read other tickers' bars: a backfill follows the edges downstream, and
         # one ticker chosen in the web UI would become the models of all of them.
         deps=[BARS.asset_key],
         partitions_def=TICKERS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         kinds={"polars", "parquet"},
-        owners=OWNERS,
         code_version=version,
-        group_name=table.asset_key[0],
-        metadata={"dagster/column_schema": column_schema(table)},
+        metadata=code_of(build),
     )
     def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
         warehouse = alpha.warehouse()

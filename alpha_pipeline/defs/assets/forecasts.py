@@ -1,21 +1,22 @@
 """Model and forecast assets. Every experiment file is one model asset, without a line of Python."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from alpha_pipeline.datasets.inputs import FeatureInputs
+from alpha_pipeline.defs.membership import experiments, partitions_of, registered
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS, column_schema, picture
+from alpha_pipeline.defs.policy import code_of, picture
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS
 from alpha_pipeline.forecasting.importance import Importance
 from alpha_pipeline.models.architectures import is_shared, is_trained, is_worth_a_worker
-from alpha_pipeline.models.spec import Experiment, load_experiments
+from alpha_pipeline.models.spec import PACKAGED, Experiment
 from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.explain import newest_attention, newest_importance
@@ -23,91 +24,121 @@ from alpha_pipeline.steps.forecasting import FORECAST_VERSION, forecast_tickers
 from alpha_pipeline.steps.training import train_experiment
 from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, EventCard
 from alpha_pipeline.training.trainer import Progress, TrainingResult
-from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tickers import added
 
 SECONDS_BETWEEN_LOG_LINES = 10.0
 TRAINING_POOL = "training"
+TRAINED = dg.AssetKey(["models", "trained"])
 
 Metadata = dict[str, float | int | str | dg.MarkdownMetadataValue]
 
 
-@cache
-def experiments() -> Mapping[str, Experiment]:
-    """The packaged experiments, read once per process."""
-    return load_experiments()
+def _inputs(experiment: Experiment) -> list[list[str]]:
+    """The assets that an experiment learns from."""
+    sets = experiment.inputs.sets if isinstance(experiment.inputs, FeatureInputs) else ()
+    return [*([FEATURE_SETS[name].table.asset_key for name in sets] or [BARS.asset_key]), FORWARD.asset_key]
 
 
-def forecast_by_default(warehouse: Warehouse) -> set[str]:
-    """The tickers to forecast unless others are named: the core ones, the experiments' own and those a person added."""
-    own = {ticker for experiment in experiments().values() for ticker in experiment.tickers}
-    return {*CORE, *own, *added(warehouse)}
+class Which(dg.Config):
+    """Which experiments to train."""
+
+    experiments: list[str] | None = Field(default=None, description="By name; all when null.")
+
+
+@dg.asset(
+    key=TRAINED,
+    description=(
+        "The training of every experiment on one ticker. Making it trains what is missing of each experiment that has "
+        "the ticker among its partitions, and marks that experiment's partition; the forecasts follow it."
+    ),
+    deps=sorted({dg.AssetKey(key) for experiment in experiments().values() for key in _inputs(experiment)}),
+    partitions_def=TICKERS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    kinds={"torch"},
+    code_version=CODE_VERSION,
+    pool=TRAINING_POOL,
+)
+def trained(context: dg.AssetExecutionContext, config: Which, alpha: AlphaResource) -> dg.MaterializeResult[None]:
+    """Train experiment after experiment; one that fails stops no other."""
+    asked, failed = context.partition_keys, dict[str, str]()
+    for name, experiment in experiments().items():
+        due = [ticker for ticker in registered(context.instance, experiment) if ticker in asked]
+        if not due or (config.experiments is not None and name not in config.experiments):
+            continue
+        try:
+            for ticker, metadata in _train(context, alpha, experiment, due).items():
+                context.log_event(dg.AssetMaterialization(["models", name], partition=ticker, metadata=metadata))
+        except Exception as error:  # the other experiments are worth as much
+            context.log.exception(f"train {name}")
+            failed[name] = str(error)
+    if failed:
+        raise dg.Failure("; ".join(f"{name}: {why}" for name, why in failed.items()))
+    return dg.MaterializeResult(metadata={"tickers": len(asked)})
 
 
 def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
-    """The asset of one experiment: its trained members, one partition per ticker."""
-    sets = experiment.inputs.sets if isinstance(experiment.inputs, FeatureInputs) else ()
-    inputs = [FEATURE_SETS[name].table.asset_key for name in sets] or [BARS.asset_key]
+    """The asset of one experiment: its trained members, one partition per ticker that it trains."""
 
     @dg.asset(
         key=["models", experiment.name],
         description=experiment.description,
-        deps=[*inputs, FORWARD.asset_key],
-        partitions_def=TICKERS,
+        # After the training of all: what that has made needs no run of its own in a backfill of both.
+        deps=[*_inputs(experiment), TRAINED],
+        partitions_def=partitions_of(experiment),
         backfill_policy=dg.BackfillPolicy.single_run(),
         kinds={"torch"} if is_trained(experiment.architecture) else {"python"},
-        owners=OWNERS,
         code_version=CODE_VERSION,
-        group_name="models",
         # One training at a time: each one uses every core.
         pool=TRAINING_POOL,
-        metadata={"experiment": dg.MetadataValue.json(experiment.model_dump(mode="json"))},
-        # A range may hold tickers that are not this experiment's, or that fail: the others are marked one by one.
+        metadata={
+            "experiment": dg.MetadataValue.json(experiment.model_dump(mode="json")),
+            **code_of(PACKAGED / f"{experiment.name}.json"),
+        },
+        # A range may hold tickers that fail: the others are marked one by one.
         output_required=False,
     )
     def train(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult[None]]:
-        settings = alpha.settings()
-        due = _due(experiment, context.partition_keys, alpha)
-        result = train_experiment(
-            alpha.warehouse(),
-            experiment,
-            due,
-            settings.profile,
-            device=settings.device,
-            progress=_teller(context, experiment.name),
-        )
-        context.log.info(f"{result.n_trained} folds trained, {result.n_found} found trained")
-        for card in (artifact.card for artifact in result.artifacts if artifact.card.resets):
-            context.log.warning(f"{card.ticker}, fold {card.fold}: training diverged and began anew, more slowly")
-        failed = dict(result.failures)
-        for ticker, why in failed.items():
-            context.log.warning(f"{ticker}: {why}")
-        # An experiment whose context the source does not carry, sectors for example, is left out and stops nothing.
-        if due and len(failed) == len(due) and not result.lacking.issuperset(failed):
-            raise PartialFailureError(f"train {experiment.name}", result.failures)
-        trained = _shown(alpha.warehouse(), experiment, result, [ticker for ticker in due if ticker not in failed])
-        if len(trained) == len(context.partition_keys):
-            for ticker, metadata in trained.items():
+        shown = _train(context, alpha, experiment, context.partition_keys)
+        if len(shown) == len(context.partition_keys):
+            for ticker, metadata in shown.items():
                 context.add_asset_metadata(metadata, partition_key=ticker)
             yield dg.MaterializeResult()
             return
-        for ticker, metadata in trained.items():
+        for ticker, metadata in shown.items():
             context.log_event(dg.AssetMaterialization(context.asset_key, partition=ticker, metadata=metadata))
 
     return train
 
 
-def _due(experiment: Experiment, asked: Sequence[str], alpha: AlphaResource) -> list[str]:
-    """Of a range, the experiment's own tickers and those that a person added; a ticker named alone, whatever it is."""
-    newcomers = added(alpha.warehouse())
-    # Alone, a newcomer comes from the sensor for new tickers, and only joins those that it may.
-    if len(asked) == 1 and (experiment.joins_added or asked[0] not in newcomers):
-        return list(asked)
-    wanted = {*experiment.tickers, *(newcomers if experiment.joins_added else ())}
-    return [ticker for ticker in asked if ticker in wanted]
+def _train(
+    context: dg.AssetExecutionContext, alpha: AlphaResource, experiment: Experiment, due: Sequence[str]
+) -> dict[str, Metadata]:
+    """Train what is missing of an experiment on some tickers; what each trained one shows.
+
+    Raises:
+        PartialFailureError: every ticker failed, and not for want of data alone.
+    """
+    settings, warehouse = alpha.settings(), alpha.warehouse()
+    result = train_experiment(
+        warehouse,
+        experiment,
+        due,
+        settings.profile,
+        device=settings.device,
+        progress=_teller(context, experiment.name),
+    )
+    context.log.info(f"{experiment.name}: {result.n_trained} folds trained, {result.n_found} found trained")
+    for card in (artifact.card for artifact in result.artifacts if artifact.card.resets):
+        context.log.warning(f"{card.ticker}, fold {card.fold}: training diverged and began anew, more slowly")
+    failed = dict(result.failures)
+    for ticker, why in failed.items():
+        context.log.warning(f"{experiment.name}, {ticker}: {why}")
+    # An experiment whose context the source does not carry, sectors for example, is left out and stops nothing.
+    if due and len(failed) == len(due) and not result.lacking.issuperset(failed):
+        raise PartialFailureError(f"train {experiment.name}", result.failures)
+    return _shown(warehouse, experiment, result, [ticker for ticker in due if ticker not in failed])
 
 
 def _shown(
@@ -211,17 +242,18 @@ def _in_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
+_NONE = dg.SpecificPartitionsPartitionMapping(())
+
+
 @dg.asset(
     key=DAILY.asset_key,
-    description=DAILY.description,
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=[["models", name] for name in experiments()],
+    # The edges from the experiments are for the reader. No partition hangs on them: Dagster would refuse to forecast a
+    # ticker that one of them lacks.
+    deps=[TRAINED, *(dg.AssetDep(["models", name], partition_mapping=_NONE) for name in experiments())],
     kinds={"torch", "parquet"},
-    owners=OWNERS,
     code_version=FORECAST_VERSION,
-    group_name="forecasts",
-    metadata={"dagster/column_schema": column_schema(DAILY)},
 )
 def daily_forecasts(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
     """Forecast with every experiment that is trained on the ticker."""
@@ -240,12 +272,12 @@ def daily_forecasts(context: dg.AssetExecutionContext, alpha: AlphaResource) -> 
                 "dagster/partition_row_count": report.n_rows,
                 "models": ", ".join(report.models),
                 "n_live": report.n_live,
-                "last_session": str(report.last_session),
+                "last_session": str(report.last_session or "-"),
             },
             partition_key=ticker,
         )
 
 
 def assets() -> list[dg.AssetsDefinition]:
-    """The model assets and the forecasts made from them."""
-    return [*(model_asset(experiment) for experiment in experiments().values()), daily_forecasts]
+    """The training, the model assets and the forecasts made from them."""
+    return [trained, *(model_asset(experiment) for experiment in experiments().values()), daily_forecasts]

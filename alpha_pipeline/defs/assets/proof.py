@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import dagster as dg
 import polars as pl
 
-from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.evaluation.comparisons import PRIMARY
 from alpha_pipeline.steps.luck import LUCK_VERSION, write_luck
@@ -22,13 +21,9 @@ POSITION = "qqq_position"
 
 @dg.asset(
     key=tables.RECORDS.asset_key,
-    description=tables.RECORDS.description,
     deps=[LEDGER.asset_key, BARS.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=RECORDS_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(tables.RECORDS)},
 )
 def records(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Every strategy with costs, without them and a session late; the Sharpe ratios plot in the web UI."""
@@ -38,13 +33,9 @@ def records(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=tables.TRIALS.asset_key,
-    description=tables.TRIALS.description,
     deps=[DAILY.asset_key, FORWARD.asset_key, LEDGER.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=TRIALS_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(tables.TRIALS)},
 )
 def trials(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Count what was evaluated; how many trials there are plots in the web UI, and never falls."""
@@ -53,13 +44,9 @@ def trials(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=tables.LEAD_LAG.asset_key,
-    description=tables.LEAD_LAG.description,
     deps=[DAILY.asset_key, FORWARD.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=LEAD_LAG_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(tables.LEAD_LAG)},
 )
 def lead_lag(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Test whether NVDA and TSLA lead QQQ, and the other way round; shows the strongest of each."""
@@ -73,7 +60,6 @@ def lead_lag(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=tables.COMPARISONS.asset_key,
-    description=tables.COMPARISONS.description,
     deps=[
         DAILY.asset_key,
         FORWARD.asset_key,
@@ -83,10 +69,7 @@ def lead_lag(alpha: AlphaResource) -> dg.MaterializeResult[None]:
         BARS.asset_key,
     ],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=COMPARISONS_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(tables.COMPARISONS)},
 )
 def comparisons(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Answer the questions of docs/questions.md; the verdicts are in the metadata, in words."""
@@ -101,13 +84,9 @@ def comparisons(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=tables.LUCK.asset_key,
-    description=tables.LUCK.description,
     deps=[tables.TRIALS.asset_key, LEDGER.asset_key, DAILY.asset_key, FORWARD.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=LUCK_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(tables.LUCK)},
 )
 def luck(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Say what luck would explain; the deflated Sharpe ratio of the QQQ position and the PBO plot in the web UI."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import dagster as dg
 
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.cboe import make_second_opinion
@@ -28,12 +27,8 @@ REQUESTS_BETWEEN_ROUNDS = 60.0
     specs=[
         dg.AssetSpec(
             t.asset_key,
-            description=t.description,
             kinds={"python", "parquet"},
-            owners=OWNERS,
             code_version=CODE_VERSION,
-            group_name="raw",
-            metadata={"dagster/column_schema": column_schema(t)},
             skippable=True,
         )
         for t in TABLES

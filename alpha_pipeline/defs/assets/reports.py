@@ -4,7 +4,7 @@ from typing import Final
 
 import dagster as dg
 
-from alpha_pipeline.defs.policy import OWNERS, picture
+from alpha_pipeline.defs.policy import picture
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, write_report
@@ -31,9 +31,7 @@ SHOWN: Final = (
     description="The tear sheet and the daily brief of the newest session: self-contained HTML beside the tables.",
     deps=[signals.QQQ_POSITION.asset_key, *(table.asset_key for table in SHOWN)],
     kinds={"html"},
-    owners=OWNERS,
     code_version=CODE_VERSION,
-    group_name="reports",
 )
 def tear_sheet(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Write both; without a position yet there is nothing to report."""

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from alpha_pipeline.defs.policy import OWNERS, column_schema
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.steps import results as steps
 from alpha_pipeline.warehouse.tables import signals
@@ -15,7 +14,6 @@ CODE_VERSION = "2"
 
 @dg.asset(
     key=LEDGER.asset_key,
-    description=LEDGER.description,
     deps=[
         signals.QQQ_POSITION.asset_key,
         signals.SECTOR_ROTATION.asset_key,
@@ -24,10 +22,7 @@ CODE_VERSION = "2"
         BARS.asset_key,
     ],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=CODE_VERSION,
-    group_name="portfolio",
-    metadata={"dagster/column_schema": column_schema(LEDGER)},
 )
 def ledger(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Run every strategy through the ledger; its Sharpe ratios and equity plot in the web UI."""
@@ -40,13 +35,9 @@ def ledger(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=SCORES.asset_key,
-    description=SCORES.description,
     deps=[DAILY.asset_key, FORWARD.asset_key, signals.VIX_REGIME.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=CODE_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(SCORES)},
 )
 def scores(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Score every model out of sample; the pooled information coefficients plot in the web UI."""
@@ -56,13 +47,9 @@ def scores(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=RELIABILITY.asset_key,
-    description=RELIABILITY.description,
     deps=[DAILY.asset_key, FORWARD.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=CODE_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(RELIABILITY)},
 )
 def reliability(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Hold every probability forecast against how often the event came."""
@@ -71,13 +58,9 @@ def reliability(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=DECAY.asset_key,
-    description=DECAY.description,
     deps=[DAILY.asset_key, FORWARD.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=CODE_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(DECAY)},
 )
 def decay(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Correlate every forecast with the returns of later and later sessions."""
@@ -86,13 +69,9 @@ def decay(alpha: AlphaResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=FOLDS.asset_key,
-    description=FOLDS.description,
     deps=[DAILY.asset_key, FORWARD.asset_key],
     kinds={"polars", "parquet"},
-    owners=OWNERS,
     code_version=CODE_VERSION,
-    group_name="evaluation",
-    metadata={"dagster/column_schema": column_schema(FOLDS)},
 )
 def folds(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Score every walk-forward fold, beside the spread between its seeds."""

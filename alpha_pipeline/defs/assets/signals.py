@@ -8,7 +8,7 @@ import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.partitions import SESSIONS
-from alpha_pipeline.defs.policy import OWNERS, column_schema
+from alpha_pipeline.defs.policy import code_of
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.reports.run_card import digest, render_markdown
@@ -46,15 +46,12 @@ def _session_asset(
 
     @dg.asset(
         key=table.asset_key,
-        description=table.description,
         deps=deps,
         partitions_def=SESSIONS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         kinds={"polars", "parquet"},
-        owners=OWNERS,
         code_version=CODE_VERSION,
-        group_name="signals",
-        metadata={"dagster/column_schema": column_schema(table)},
+        metadata=code_of(write),
     )
     def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
         asked = [dt.date.fromisoformat(key) for key in context.partition_keys]

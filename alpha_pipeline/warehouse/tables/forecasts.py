@@ -1,13 +1,11 @@
 """Targets and forecasts."""
 
-from typing import Annotated
-
 import pandera.polars as pa
 import polars as pl
 
 from alpha_pipeline.warehouse.table import table
-
-UtcTime = Annotated[pl.Datetime, "us", "UTC"]
+from alpha_pipeline.warehouse.tables import columns
+from alpha_pipeline.warehouse.tables.columns import UtcTime
 
 
 class Forward(pa.DataFrameModel):
@@ -16,12 +14,14 @@ class Forward(pa.DataFrameModel):
     Known from the open of session t+1+h on (`known_at`), which completes the later of the two.
     """
 
-    ticker: str
-    session: pl.Date
-    horizon: int = pa.Field(ge=1, description="Sessions")
-    close_log_return: float = pa.Field(description="Close of t to close of t+h")
-    open_log_return: float = pa.Field(description="Open of t+1 to open of t+1+h: what can be traded")
-    known_at: pl.Date
+    ticker: str = pa.Field(description=columns.TICKER)
+    session: pl.Date = pa.Field(description="XNYS session at whose close the forecast would have been made")
+    horizon: int = pa.Field(ge=1, description=columns.HORIZON)
+    close_log_return: float = pa.Field(description="Adjusted log return from the close of t to the close of t+h")
+    open_log_return: float = pa.Field(
+        description="Adjusted log return from the open of t+1 to the open of t+1+h: what can be traded"
+    )
+    known_at: pl.Date = pa.Field(description="Session from whose open on the label may be used: t+1+h")
 
     class Config:
         strict = True
@@ -34,31 +34,51 @@ class Daily(pa.DataFrameModel):
     The model was trained on labels known before the session only. Live rows are never rewritten.
     """
 
-    model: str = pa.Field(description="Experiment")
-    ticker: str
-    session: pl.Date
-    horizon: int = pa.Field(ge=1)
+    model: str = pa.Field(description=columns.MODEL)
+    ticker: str = pa.Field(description=columns.TICKER)
+    session: pl.Date = pa.Field(description="XNYS session at whose close the forecast is made")
+    horizon: int = pa.Field(ge=1, description=columns.HORIZON)
     expected_return: float = pa.Field(description="Log return; open to open, close to close for an index")
     forecast_vol: float = pa.Field(gt=0, description="Scale of the predictive distribution, log return")
-    low_90: float = pa.Field(nullable=True, description="5 % quantile of the predictive distribution, log return")
-    high_90: float = pa.Field(nullable=True, description="95 % quantile; null in rows made before it was kept")
-    prob_up: float = pa.Field(ge=0, le=1)
+    low_90: float = pa.Field(
+        nullable=True,
+        description="5 % quantile of the predictive distribution, log return; null in rows made before it was kept",
+    )
+    high_90: float = pa.Field(
+        nullable=True,
+        description="95 % quantile of the predictive distribution, log return; null in rows made before it was kept",
+    )
+    prob_up: float = pa.Field(ge=0, le=1, description="Probability that the return is above 0")
     prob_spike: float = pa.Field(
         ge=0, le=1, nullable=True, description="P(change > +10 %); null where not a spike model"
     )
-    spike_threshold: float = pa.Field(ge=0, le=1, nullable=True, description="Chosen on the fold's validation slice")
+    spike_threshold: float = pa.Field(
+        ge=0,
+        le=1,
+        nullable=True,
+        description="prob_spike that fires, chosen on the fold's validation slice; null where prob_spike is",
+    )
     prob_bull: float = pa.Field(
         ge=0, le=1, nullable=True, description="P(return > bull_move); null where not a model of bull moves"
     )
     bull_threshold: float = pa.Field(
-        ge=0, le=1, nullable=True, description="Fires from here on; chosen on the fold's validation slice"
+        ge=0,
+        le=1,
+        nullable=True,
+        description="prob_bull that fires, chosen on the fold's validation slice; null where prob_bull is",
     )
-    bull_move: float = pa.Field(gt=0, nullable=True, description="Log return that counts as a bull move")
+    bull_move: float = pa.Field(
+        gt=0,
+        nullable=True,
+        description="Log return above which it is a bull move; null where prob_bull is",
+    )
     trained_through: pl.Date = pa.Field(description="Last session whose label was used")
     model_id: str = pa.Field(description="Ids of the members that made it, joined by +")
     seeds: int = pa.Field(ge=1, description="Members averaged")
-    seed_spread: float = pa.Field(ge=0, description="Standard deviation of expected_return between seeds")
-    made_at: UtcTime
+    seed_spread: float = pa.Field(
+        ge=0, description="Standard deviation of expected_return between seeds, log return; 0 with one seed"
+    )
+    made_at: UtcTime = pa.Field(description="UTC time at which the row was first made")
     is_live: bool = pa.Field(description="Made before the next session's open")
 
     class Config:

@@ -1,13 +1,11 @@
 """Raw layer: bars as a source gave them, and the record of what was refused, replaced or is missing."""
 
-from typing import Annotated
-
 import pandera.polars as pa
 import polars as pl
 
 from alpha_pipeline.warehouse.table import table
-
-UtcTime = Annotated[pl.Datetime, "us", "UTC"]
+from alpha_pipeline.warehouse.tables import columns
+from alpha_pipeline.warehouse.tables.columns import UtcTime
 
 
 class Bars(pa.DataFrameModel):
@@ -16,16 +14,22 @@ class Bars(pa.DataFrameModel):
     OHLC are split-adjusted, adj_close is split- and dividend-adjusted; the unit is the instrument's.
     """
 
-    ticker: str
-    session: pl.Date = pa.Field(description="XNYS session")
-    open: float = pa.Field(gt=0)
-    high: float = pa.Field(gt=0)
-    low: float = pa.Field(gt=0)
-    close: float = pa.Field(gt=0)
-    adj_close: float = pa.Field(gt=0)
+    ticker: str = pa.Field(description=columns.TICKER)
+    session: pl.Date = pa.Field(description=columns.SESSION)
+    open: float = pa.Field(
+        gt=0, description="First price of the session, split-adjusted, in the instrument's unit (an index: points)"
+    )
+    high: float = pa.Field(gt=0, description="Highest price of the session, split-adjusted")
+    low: float = pa.Field(gt=0, description="Lowest price of the session, split-adjusted")
+    close: float = pa.Field(
+        gt=0, description="Last price of the session, split-adjusted; of ^VIX that of 16:15 New York"
+    )
+    adj_close: float = pa.Field(
+        gt=0, description="Close, split- and dividend-adjusted: changes when a later dividend or split does"
+    )
     volume: int = pa.Field(ge=0, description="Shares, split-adjusted; zero for an index")
-    source: str
-    fetched_at: UtcTime
+    source: str = pa.Field(description=columns.SOURCE)
+    fetched_at: UtcTime = pa.Field(description=columns.FETCHED_AT)
     is_final: bool = pa.Field(description="False while the session was still trading when it was fetched")
 
     class Config:
@@ -45,10 +49,17 @@ class Bars(pa.DataFrameModel):
 class Actions(pa.DataFrameModel):
     """One row per (ticker, session, kind): a dividend or capital gain in the instrument's unit, or a split ratio."""
 
-    ticker: str
-    session: pl.Date
-    kind: str = pa.Field(isin=["dividend", "split", "capital_gain"])
-    value: float = pa.Field(gt=0)
+    ticker: str = pa.Field(description=columns.TICKER)
+    session: pl.Date = pa.Field(
+        description="First session that trades without the dividend or gain, or at the new number of shares"
+    )
+    kind: str = pa.Field(
+        isin=["dividend", "split", "capital_gain"],
+        description="dividend, split, or capital_gain (a fund's distribution)",
+    )
+    value: float = pa.Field(
+        gt=0, description="In the instrument's unit per share, split-adjusted; of a split the new shares per old one"
+    )
 
     class Config:
         strict = True
@@ -58,18 +69,25 @@ class Actions(pa.DataFrameModel):
 class Revisions(pa.DataFrameModel):
     """One row per (ticker, session, superseded_at): the values that a later answer of the source replaced."""
 
-    ticker: str
-    session: pl.Date
-    superseded_at: UtcTime
-    open: float
-    high: float
-    low: float
-    close: float
-    adj_close: float
-    volume: int
-    source: str
-    fetched_at: UtcTime
-    cause: str = pa.Field(isin=["split", "dividend", "correction", "finalised"])
+    ticker: str = pa.Field(description=columns.TICKER)
+    session: pl.Date = pa.Field(description="XNYS session of the bar that was replaced")
+    superseded_at: UtcTime = pa.Field(
+        description="UTC time at which the values were replaced: until then they were what was known"
+    )
+    open: float = pa.Field(description="Open that was replaced, on the basis of its time")
+    high: float = pa.Field(description="High that was replaced")
+    low: float = pa.Field(description="Low that was replaced")
+    close: float = pa.Field(description="Close that was replaced")
+    adj_close: float = pa.Field(description="Adjusted close that was replaced")
+    volume: int = pa.Field(description="Volume that was replaced, in shares")
+    source: str = pa.Field(description=columns.SOURCE)
+    fetched_at: UtcTime = pa.Field(
+        description="UTC time at which the replaced values had been fetched: from then on they were what was known"
+    )
+    cause: str = pa.Field(
+        isin=["split", "dividend", "correction", "finalised"],
+        description="split, dividend, correction, or finalised: the session was still trading when it was fetched",
+    )
 
     class Config:
         strict = True
@@ -79,17 +97,19 @@ class Revisions(pa.DataFrameModel):
 class Quarantine(pa.DataFrameModel):
     """One row per (ticker, session, reason): a row that could not be trusted, as it came, with the reason."""
 
-    ticker: str
-    session: pl.Date = pa.Field(nullable=True)
-    reason: str
-    open: float = pa.Field(nullable=True)
-    high: float = pa.Field(nullable=True)
-    low: float = pa.Field(nullable=True)
-    close: float = pa.Field(nullable=True)
-    adj_close: float = pa.Field(nullable=True)
-    volume: float = pa.Field(nullable=True)
-    source: str
-    fetched_at: UtcTime
+    ticker: str = pa.Field(description=columns.TICKER)
+    session: pl.Date = pa.Field(nullable=True, description="XNYS session that the row claims; null where it names none")
+    reason: str = pa.Field(
+        description="The first rule that the row breaks; #2 and on tell further rows of the same session and rule"
+    )
+    open: float = pa.Field(nullable=True, description="Open as it came; null where it came so")
+    high: float = pa.Field(nullable=True, description="High as it came; null where it came so")
+    low: float = pa.Field(nullable=True, description="Low as it came; null where it came so")
+    close: float = pa.Field(nullable=True, description="Close as it came; null where it came so")
+    adj_close: float = pa.Field(nullable=True, description="Adjusted close as it came; null where it came so")
+    volume: float = pa.Field(nullable=True, description="Volume as it came, in shares; null where it came so")
+    source: str = pa.Field(description=columns.SOURCE)
+    fetched_at: UtcTime = pa.Field(description=columns.FETCHED_AT)
 
     class Config:
         strict = True
@@ -98,13 +118,22 @@ class Quarantine(pa.DataFrameModel):
 class Coverage(pa.DataFrameModel):
     """One row per ticker: which sessions are held, how many are missing between first and last, and its state."""
 
-    ticker: str
-    first_session: pl.Date = pa.Field(nullable=True)
-    last_session: pl.Date = pa.Field(nullable=True)
-    n_sessions: int = pa.Field(ge=0)
-    n_missing: int = pa.Field(ge=0)
-    status: str = pa.Field(isin=["complete", "gaps", "stale", "failed"])
-    detail: str
+    ticker: str = pa.Field(description=columns.TICKER)
+    first_session: pl.Date = pa.Field(
+        nullable=True, description="First session with a final bar; null while none is held"
+    )
+    last_session: pl.Date = pa.Field(
+        nullable=True, description="Last session with a final bar; null while none is held"
+    )
+    n_sessions: int = pa.Field(ge=0, description="Sessions with a final bar")
+    n_missing: int = pa.Field(ge=0, description="XNYS sessions between the first and the last one without a final bar")
+    status: str = pa.Field(
+        isin=["complete", "gaps", "stale", "failed"],
+        description="complete, gaps (before the last), stale (behind the last session), or failed (at the source)",
+    )
+    detail: str = pa.Field(
+        description="The missing sessions by name, or why the source failed; empty where nothing is missing"
+    )
 
     class Config:
         strict = True
@@ -118,14 +147,14 @@ class SecondOpinion(pa.DataFrameModel):
     miss a session.
     """
 
-    ticker: str
-    session: pl.Date = pa.Field(description="XNYS session")
-    open: float = pa.Field(gt=0)
-    high: float = pa.Field(gt=0)
-    low: float = pa.Field(gt=0)
-    close: float = pa.Field(gt=0)
-    source: str
-    fetched_at: UtcTime
+    ticker: str = pa.Field(description=columns.TICKER)
+    session: pl.Date = pa.Field(description=columns.SESSION)
+    open: float = pa.Field(gt=0, description="Open by the second source, in points")
+    high: float = pa.Field(gt=0, description="High by the second source, in points")
+    low: float = pa.Field(gt=0, description="Low by the second source, in points")
+    close: float = pa.Field(gt=0, description="Close by the second source, in points")
+    source: str = pa.Field(description=columns.SOURCE)
+    fetched_at: UtcTime = pa.Field(description="UTC time at which the second source was asked")
 
     class Config:
         strict = True

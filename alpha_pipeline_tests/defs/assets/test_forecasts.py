@@ -1,16 +1,18 @@
 """Model assets: what a trained partition shows of itself."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 import pytest
 
 from alpha_pipeline.defs.assets import forecasts
-from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.forecasting.importance import Importance
-from alpha_pipeline.models.spec import load_experiments
+from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.training.artifact import EventCard
+from alpha_pipeline.training.trainer import TrainingResult
+from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
-from alpha_pipeline.warehouse.tickers import add
 from alpha_pipeline_tests.defs.world import World, failures
 
 
@@ -32,15 +34,15 @@ def test_a_newly_trained_partition_shows_its_importance_and_one_found_trained_do
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
     assert world.run(instance, "prepare", tickers=["QQQ"]).success
-    model = [dg.AssetKey(["models", "lightgbm"]), dg.AssetKey(["models", "ridge"])]
-    first = world.run(instance, "train", tickers=["QQQ"], assets=model)
-    assert first.success, failures(first)
+    for model in ("lightgbm", "ridge"):
+        first = world.train(instance, model, ["QQQ"])
+        assert first.success, failures(first)
     table = str(metadata_of(instance, "lightgbm")["QQQ"]["importance"]).splitlines()
     assert table[0] == "| group | loss increase when permuted (nats) | standard error |"
     assert {line.split(" | ")[0] for line in table[2:]} == {"| technical", "| price_action", "| market_context"}
     assert "importance" not in metadata_of(instance, "ridge")["QQQ"]
     assert "loss_curves" not in metadata_of(instance, "lightgbm")["QQQ"]
-    assert world.run(instance, "train", tickers=["QQQ"], assets=model).success
+    assert world.train(instance, "lightgbm", ["QQQ"]).success
     assert "importance" not in metadata_of(instance, "lightgbm")["QQQ"]
 
 
@@ -50,24 +52,46 @@ def test_an_experiment_without_its_context_is_left_out_and_stops_nothing(
     """Of the sectors no bar is held."""
     world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
     assert world.run(instance, "prepare", tickers=["QQQ"]).success
-    models = [dg.AssetKey(["models", name]) for name in ("v15_sector_context", "expanding_mean")]
-    run = world.run(instance, "train", tickers=["QQQ"], assets=models)
+    run = world.run(instance, "train", tickers=["QQQ"], config=only("v15_sector_context", "expanding_mean"))
     assert run.success, failures(run)
     assert set(metadata_of(instance, "expanding_mean")) == {"QQQ"}
     assert metadata_of(instance, "v15_sector_context") == {}
 
 
-@pytest.mark.parametrize(("name", "joins"), [("ridge", True), ("har_x", False), ("v17_no_kan", False)])
-def test_a_newcomer_alone_is_trained_by_the_experiments_that_it_may_join(
-    world: World, monkeypatch: pytest.MonkeyPatch, name: str, joins: bool
+def only(*names: str) -> dict[str, object]:
+    """Configuration of a training that is of some experiments."""
+    return {"ops": {"models__trained": {"config": {"experiments": list(names)}}}}
+
+
+def test_one_training_of_a_range_gives_each_experiment_its_own_tickers(
+    instance: dg.DagsterInstance, world: World
 ) -> None:
-    for setting, value in world.environment.items():
-        monkeypatch.setenv(setting, value)
-    add(world.warehouse, ["PLTR"])
-    due = forecasts._due(load_experiments()[name], ["PLTR"], AlphaResource())
-    assert due == (["PLTR"] if joins else [])
-    # A ticker that nobody added was named by a person, in the web UI.
-    assert forecasts._due(load_experiments()[name], ["XLK"], AlphaResource()) == ["XLK"]
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
+    assert world.run(instance, "prepare", tickers=["QQQ", "SPY", "NVDA"]).success
+    run = world.run(instance, "train", tickers=["QQQ", "SPY", "NVDA"], config=only("last_value", "har_x"))
+    assert run.success, failures(run)
+    assert set(metadata_of(instance, "last_value")) == {"QQQ", "SPY", "NVDA"}
+    assert metadata_of(instance, "har_x") == {}
+    assert instance.get_materialized_partitions(forecasts.TRAINED) == {"QQQ", "SPY", "NVDA"}
+
+
+def test_an_experiment_that_fails_stops_no_other_and_its_name_is_told(
+    instance: dg.DagsterInstance, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
+    assert world.run(instance, "prepare", tickers=["QQQ"]).success
+    whole = forecasts.train_experiment
+
+    def broken(warehouse: Warehouse, experiment: Experiment, *rest: Any, **named: Any) -> TrainingResult:
+        if experiment.name == "expanding_mean":
+            raise RuntimeError("no memory left")
+        return whole(warehouse, experiment, *rest, **named)
+
+    monkeypatch.setattr(forecasts, "train_experiment", broken)
+    run = world.run(instance, "train", tickers=["QQQ"], config=only("expanding_mean", "last_value"))
+    assert failures(run) == ["expanding_mean: no memory left"]
+    assert set(metadata_of(instance, "last_value")) == {"QQQ"}
+    assert instance.get_materialized_partitions(forecasts.TRAINED) == set()
 
 
 def test_an_event_card_is_a_table_by_horizon() -> None:
@@ -105,10 +129,9 @@ def test_one_partition_trains_the_shared_model_and_the_others_find_it(
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
     assert world.run(instance, "prepare", tickers=["QQQ", "SPY", "NVDA"]).success
-    model = [dg.AssetKey(["models", "matrix_transformer"])]
-    first = world.run(instance, "train", tickers=["QQQ"], assets=model)
+    first = world.train(instance, "matrix_transformer", ["QQQ"])
     assert first.success, failures(first)
-    second = world.run(instance, "train", tickers=["NVDA"], assets=model)
+    second = world.train(instance, "matrix_transformer", ["NVDA"])
     assert second.success, failures(second)
     found = metadata_of(instance, "matrix_transformer")
     assert found["QQQ"]["model_id"] == found["NVDA"]["model_id"]

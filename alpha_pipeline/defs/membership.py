@@ -1,0 +1,102 @@
+"""Which tickers each experiment trains: the partitions of its asset.
+
+Its own tickers, the added ones that join it, and whatever ticker a person once named for it: by a partition added in
+the web UI, or by `--tickers` with `--experiments`. A ticker of which the warehouse holds members was named once, so the
+partitions follow from the warehouse, but for a name that waits for its first training. See ADR 0023.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+import dagster as dg
+
+from alpha_pipeline.models.architectures import is_shared
+from alpha_pipeline.models.spec import Experiment, load_experiments
+from alpha_pipeline.steps.training import has_artifacts
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.raw import BARS
+from alpha_pipeline.warehouse.tickers import added, followed
+
+
+@cache
+def experiments() -> Mapping[str, Experiment]:
+    """The packaged experiments, read once per process."""
+    return load_experiments()
+
+
+def partitions_of(experiment: Experiment) -> dg.DynamicPartitionsDefinition:
+    """The partitions of an experiment's asset."""
+    return dg.DynamicPartitionsDefinition(name=f"tickers_{experiment.name}")
+
+
+def registered(instance: dg.DagsterInstance, experiment: Experiment) -> list[str]:
+    """The partitions of an experiment, in the order that its partition ranges follow."""
+    return list(instance.get_dynamic_partitions(str(partitions_of(experiment).name)))
+
+
+def may_train(experiment: Experiment, ticker: str) -> bool:
+    """Whether an experiment can be given a ticker; one model of many tickers has its own and no others."""
+    return ticker in experiment.tickers or not is_shared(experiment.architecture)
+
+
+def sync_experiments(instance: dg.DagsterInstance, warehouse: Warehouse, leaving: Sequence[str]) -> None:
+    """Bring every experiment's partitions in line with the warehouse.
+
+    A partition that a person added in the web UI stays.
+
+    Args:
+        instance: holds the partitions.
+        warehouse: knows the tickers followed and the members trained.
+        leaving: the tickers whose partitions go.
+    """
+    names, newcomers = followed(warehouse), added(warehouse)
+    for experiment in experiments().values():
+        definition, held = str(partitions_of(experiment).name), set(registered(instance, experiment))
+        for ticker in held.intersection(leaving):
+            instance.delete_dynamic_partition(definition, ticker)
+        own = {*experiment.tickers, *(newcomers if experiment.joins_added else ())}
+        missing = [
+            ticker
+            for ticker in names
+            if ticker not in held and (ticker in own or _was_named(warehouse, experiment, ticker))
+        ]
+        if missing:
+            instance.add_dynamic_partitions(definition, missing)
+
+
+def _was_named(warehouse: Warehouse, experiment: Experiment, ticker: str) -> bool:
+    """Whether members of a ticker are held that is not the experiment's own."""
+    return may_train(experiment, ticker) and has_artifacts(warehouse, experiment, ticker)
+
+
+def name_for(instance: dg.DagsterInstance, experiment: Experiment, tickers: Sequence[str]) -> None:
+    """Give an experiment tickers beside its own; from then on they are partitions of it."""
+    held = registered(instance, experiment)
+    new = [ticker for ticker in tickers if ticker not in held and may_train(experiment, ticker)]
+    if new:
+        instance.add_dynamic_partitions(str(partitions_of(experiment).name), new)
+
+
+def to_train(
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    tickers: Sequence[str] | None,
+    chosen: Sequence[str] | None,
+) -> Iterator[tuple[Experiment, list[str], list[str]]]:
+    """What a command trains: (experiment, its partitions, those of them to train), of tickers that hold bars.
+
+    Args:
+        instance: holds the partitions; sync them first.
+        warehouse: with bars.
+        tickers: those asked for, all followed when None. Experiments that tickers may join, and those that are
+            chosen by name, are given them.
+        chosen: the experiments by name; all when None.
+    """
+    held = set(warehouse.units(BARS)) & set(followed(warehouse) if tickers is None else tickers)
+    for name, experiment in experiments().items():
+        if chosen is not None and name not in chosen:
+            continue
+        if tickers is not None and (chosen is not None or experiment.joins_added):
+            name_for(instance, experiment, [ticker for ticker in tickers if ticker in held])
+        keys = registered(instance, experiment)
+        yield experiment, keys, [ticker for ticker in keys if ticker in held]
