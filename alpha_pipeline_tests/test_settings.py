@@ -49,8 +49,8 @@ def test_a_wrong_value_names_the_setting_and_what_is_allowed(name: str, value: s
 @pytest.mark.parametrize(
     ("given", "kept"), [({}, 30), ({"ALPHA_REPORTS_KEPT": "5"}, 5), ({"ALPHA_REPORTS_KEPT": "all"}, None)]
 )
-def test_reports_are_kept_for_so_many_sessions_or_for_ever(given: dict[str, str], kept: int | None) -> None:
-    settings = load_settings({}, given)
+def test_reports_are_kept_for_so_many_sessions_or_for_ever(given: str | None, kept: int | None) -> None:
+    settings = load_settings({}, {"ALPHA_REPORTS_KEPT": given} if given else {})
     assert settings.reports_kept == kept
     assert load_settings({}, settings.environment()) == settings
 

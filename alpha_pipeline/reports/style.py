@@ -49,13 +49,14 @@ th.words, td.words { text-align: left; white-space: normal; min-width: 12em; }
 .digits { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .board { width: 100%; }
 .board th, .board td { vertical-align: top; }
-.board .more td { border-bottom: 1px solid var(--line); padding-top: 0; }
-.board .row td { border-bottom: 0; }
+.board .more > td { border-bottom: 1px solid var(--line); padding-top: 0; max-width: 0; }
+.board .row > td { border-bottom: 0; }
 .board .group td { padding-top: 22px; color: var(--quiet); font-weight: 600; }
 .board .is-rival { color: var(--quiet); }
 details { text-align: left; white-space: normal; font-size: .88rem; }
 summary { cursor: pointer; color: var(--quiet); }
 details table { margin: 6px 0 14px; }
+details th, details td { padding-left: 14px; }
 .months { min-width: 100%; table-layout: fixed; font-size: .82rem; }
 .months th, .months td { padding: 4px 2px; text-align: center; border: 2px solid var(--ground); }
 .months th:first-child, .months td:first-child { width: 3.2em; text-align: left; }

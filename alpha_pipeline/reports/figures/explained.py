@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from alpha_pipeline.digits import number
 from alpha_pipeline.forecasting.explain import Edge, Explanation
@@ -116,6 +116,7 @@ def learning(cards: Sequence[Card], width: int) -> Figure:
         axes.plot(passes, card.training_curve, ":", color=_LEARNING["training"], linewidth=1.6)
     if is_of_return_alone(cards):
         axes.axhline(cards[0].baseline_loss, color=palette.ZERO, linewidth=1, linestyle=(0, (5, 3)))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.set_xlabel("pass", fontsize=11, color=palette.QUIET)
     axes.set_ylabel("loss, nats", fontsize=11, color=palette.QUIET, rotation="horizontal", ha="left", y=1.02)
     lines = [

@@ -104,9 +104,9 @@ def spreads(rows: pl.DataFrame, width: int) -> Figure:
     figure, grid = panels(width, models, 90)
     for axes, (_, own) in zip(grid, _by_model(several, models, "first_session"), strict=True):
         axes.plot(own["first_session"], own["spread"], "o-", color=palette.GOOD, linewidth=1.3, markersize=3)
-        axes.set_ylim(bottom=0)
         axes.locator_params(axis="y", nbins=3)
         dated(axes, 360)
+    grid[0].set_ylim(0, 1.08 * float(several["spread"].to_numpy().max()) or 1)
     return figure
 
 
