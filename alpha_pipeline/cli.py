@@ -632,7 +632,7 @@ def _write_report(
 
     held = Warehouse(settings.warehouse)
     if out is None:
-        written = write_report(held, problems)
+        written = write_report(held, settings.reports_kept, problems)
         console.print(f"Brief: {held.objects.path(LATEST_BRIEF)}", highlight=False, soft_wrap=True)
     else:
         write_text((render_brief if brief else render_html)(gather(held, problems)), out)

@@ -9,13 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Final, Literal, cast, get_args
 
 from alpha_pipeline.errors import SettingError
 
 SourceKind = Literal["simulated", "files", "yahoo"]
 ProfileName = Literal["quick", "standard", "full"]
 DeviceName = Literal["auto", "cpu", "cuda"]
+ALL: Final = "all"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Settings:
         alerts: where alerts go, Apprise URLs (``ALPHA_ALERTS``, separated by spaces).
         fixed_now: the replayed time, or None for the real clock (``ALPHA_NOW``).
         through: last session to use, or None for the last closed one (``ALPHA_THROUGH``).
+        reports_kept: newest sessions whose brief and tear sheet stay, at least 1; None keeps all
+            (``ALPHA_REPORTS_KEPT``; there ``all``).
         simulated_seed: seed of the simulated market (``ALPHA_SIMULATED_SEED``).
         simulated_planted_ic: planted information coefficient of the simulated market
             (``ALPHA_SIMULATED_PLANTED_IC``); 0 plants none.
@@ -76,6 +79,7 @@ class Settings:
     alerts: tuple[str, ...] = ()
     fixed_now: dt.datetime | None = None
     through: dt.date | None = None
+    reports_kept: int | None = 30
     simulated_seed: int = 7
     simulated_planted_ic: float = 0.0
 
@@ -104,6 +108,7 @@ class Settings:
             "ALPHA_ALERTS": " ".join(self.alerts) or None,
             "ALPHA_NOW": self.fixed_now.isoformat() if self.fixed_now else None,
             "ALPHA_THROUGH": self.through,
+            "ALPHA_REPORTS_KEPT": ALL if self.reports_kept is None else self.reports_kept,
             "ALPHA_SIMULATED_SEED": self.simulated_seed,
             "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
         }
@@ -138,6 +143,7 @@ def load_settings(
         alerts=tuple(values.get("ALPHA_ALERTS", "").split()),
         fixed_now=_instant(values, "ALPHA_NOW"),
         through=_day(values, "ALPHA_THROUGH"),
+        reports_kept=_kept(values),
         simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
         simulated_planted_ic=_number(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
     )
@@ -182,6 +188,15 @@ def _count(values: Mapping[str, str], name: str) -> int | None:
     if not values[name].isdecimal() or int(values[name]) < 1:
         raise SettingError(name, values[name], "a whole number above 0")
     return int(values[name])
+
+
+def _kept(values: Mapping[str, str]) -> int | None:
+    given = values.get("ALPHA_REPORTS_KEPT", str(Settings.reports_kept))
+    if given == ALL:
+        return None
+    if not given.isdecimal() or int(given) < 1:
+        raise SettingError("ALPHA_REPORTS_KEPT", given, f"a whole number above 0, or {ALL}")
+    return int(given)
 
 
 def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:

@@ -10,7 +10,7 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 # A room may import itself and the rooms before it. Modules on one line stand on the same floor.
 FLOORS = [
     ["errors"],
-    ["universe", "settings", "sessions", "alerts"],
+    ["universe", "settings", "sessions", "alerts", "digits"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],
@@ -34,7 +34,6 @@ OWNERS = {
     "duckdb": {"warehouse"},
     "yfinance": {"sources"},
     "exchange_calendars": {"sessions"},
-    "plotly": {"reports"},
     "matplotlib": {"reports"},
     "typer": {"cli"},
     "apprise": {"alerts"},

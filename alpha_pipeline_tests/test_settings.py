@@ -32,6 +32,8 @@ def test_defaults() -> None:
         ("ALPHA_PROFILE", "fast", "quick, standard, full"),
         ("ALPHA_SEEDS", "0", "a whole number above 0"),
         ("ALPHA_SEEDS", "ten", "a whole number above 0"),
+        ("ALPHA_REPORTS_KEPT", "0", "a whole number above 0, or all"),
+        ("ALPHA_REPORTS_KEPT", "none", "a whole number above 0, or all"),
         ("ALPHA_NOW", "yesterday", "ISO time"),
         ("ALPHA_THROUGH", "30.6.2025", "ISO date"),
         ("ALPHA_SIMULATED_SEED", "7.9", "a whole number"),
@@ -42,6 +44,15 @@ def test_defaults() -> None:
 def test_a_wrong_value_names_the_setting_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
     with pytest.raises(SettingError, match=f"{name}='{value}'.*{allowed}"):
         load_settings({}, {name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [({}, 30), ({"ALPHA_REPORTS_KEPT": "5"}, 5), ({"ALPHA_REPORTS_KEPT": "all"}, None)]
+)
+def test_reports_are_kept_for_so_many_sessions_or_for_ever(given: str | None, kept: int | None) -> None:
+    settings = load_settings({}, {"ALPHA_REPORTS_KEPT": given} if given else {})
+    assert settings.reports_kept == kept
+    assert load_settings({}, settings.environment()) == settings
 
 
 def test_the_clock_can_be_replayed() -> None:

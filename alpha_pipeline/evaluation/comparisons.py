@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from alpha_pipeline.digits import number
 from alpha_pipeline.evaluation import linearised
 from alpha_pipeline.evaluation.bootstrap import session_numbers
 from alpha_pipeline.evaluation.differences import (
@@ -75,14 +76,15 @@ class Comparison:
         if self.sentence:
             return self.sentence
         found = self.found
-        figures = f"{found.value:+.3f} ({found.ci_low:+.3f} to {found.ci_high:+.3f})"
+        value, low, high = (number(one, "+.3f") for one in (found.value, found.ci_low, found.ci_high))
+        figures = f"{value} ({low} to {high})"
         said = {
             "better": f"{self.a} is better than {self.b} in {self.label}: {figures}.",
             "worse": f"{self.a} is worse than {self.b} in {self.label}: {figures}.",
             "undecided": f"Undecided whether {self.a} is better than {self.b} in {self.label}: {figures}.",
         }[found.verdict]
         if found.verdict == "undecided" and np.isfinite(found.minimum_detectable):
-            said += f" A true difference of {found.minimum_detectable:.3f} would be found 4 times in 5."
+            said += f" A true difference of {number(found.minimum_detectable, '.3f')} would be found 4 times in 5."
         return f"{said} {self.note}".strip()
 
 

@@ -61,6 +61,21 @@ def deflated_sharpe(sharpe: float, n: int, skew: float, kurtosis: float, *, n_tr
     return probabilistic_sharpe(sharpe, n, skew, kurtosis, expected_maximum_sharpe(n_trials, variance))
 
 
+def survives_many(value: float, low: float, n_looks: int, bar: float = 0.0) -> bool:
+    """Whether an interval would lie above a bar even if it were widened for as many looks (Bonferroni).
+
+    On the normal approximation: the distance from the figure to the lower end grows with the quantile.
+
+    Args:
+        value: the figure.
+        low: the lower end of its interval at 95 %.
+        n_looks: of how many figures it is one, at least 1.
+        bar: what no skill gets.
+    """
+    widened = float(norm.isf(SIZE / 2 / n_looks) / norm.isf(SIZE / 2))
+    return value - widened * (value - low) > bar
+
+
 def effective_trials(n_trials: int, mean_correlation: float) -> float:
     """How many independent trials are worth as much: ``r + (1 - r) N`` with the mean correlation r.
 

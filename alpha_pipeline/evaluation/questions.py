@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
+from alpha_pipeline.digits import basis_points, number
 from alpha_pipeline.evaluation.bootstrap import LEVEL
 from alpha_pipeline.evaluation.comparisons import Comparison
 from alpha_pipeline.evaluation.differences import POWER, Difference, detectable
@@ -68,7 +69,7 @@ def leads(found: pl.DataFrame, leader: str, follower: str) -> list[Comparison]:
     power = (float(norm.isf(tail)) + float(norm.ppf(POWER))) * error
     beta = row["beta"]
     answer = Difference(beta, beta - reach, beta + reach, row["p_value_adjusted"], power, row["n"])
-    basis = [1e4 * size for size in (beta, beta - reach, beta + reach, power)]
+    shown = [basis_points(size) for size in (beta, beta - reach, beta + reach, power)]
     said = {
         "better": f"{leader} leads {follower}",
         "worse": f"{leader} leads {follower} the other way round",
@@ -76,8 +77,8 @@ def leads(found: pl.DataFrame, leader: str, follower: str) -> list[Comparison]:
     }[answer.verdict]
     sentence = (
         f"{said}: its {row['kind']}, {row['lag']} session{'s' if row['lag'] > 1 else ''} before the fill, is worth "
-        f"{basis[0]:+.1f} basis points per standard deviation ({basis[1]:+.1f} to {basis[2]:+.1f}, over all "
-        f"{found.height} tests). {basis[3]:.1f} would be found 4 times in 5."
+        f"{shown[0]} basis points per standard deviation ({shown[1]} to {shown[2]}, over all "
+        f"{found.height} tests). {shown[3].removeprefix('+')} would be found 4 times in 5."
     )
     name = f"Does {leader} lead {follower}?"
     return [Comparison(name, WHOLE, leader, "no lead", "lead", answer, "lead", sentence=sentence)]
@@ -111,9 +112,10 @@ def against_random(
         detectable(float(draws.std(ddof=1))),
         n,
     )
+    middle, high_draw = (number(float(one), ".2f") for one in (draws.mean(), np.quantile(draws, 0.95)))
     note = (
-        f"Its Sharpe ratio is {ratio:.2f}; {len(draws)} random picks have {draws.mean():.2f} on average and "
-        f"{np.quantile(draws, 0.95):.2f} at the 95th percentile. {costs_said}"
+        f"Its Sharpe ratio is {number(ratio, '.2f')}; {len(draws)} random picks have {middle} on average and "
+        f"{high_draw} at the 95th percentile. {costs_said}"
     )
     label = "Sharpe ratio a year, against the mean of the random ones"
     return [Comparison(name, WHOLE, strategy, "random picks", "sharpe", found, label, note.strip())]

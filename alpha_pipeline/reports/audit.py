@@ -10,7 +10,7 @@ from rich.text import Text
 from alpha_pipeline.evaluation.audit.finding import Finding, Verdict
 
 _SHOWN: Final[dict[Verdict, tuple[str, str]]] = {
-    "ok": ("ok", "green"),
+    "ok": ("ok", "cyan"),
     "warning": ("warn", "yellow"),
     "bad": ("bad", "red"),
     "nothing": ("-", "dim"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from alpha_pipeline.digits import number
 from alpha_pipeline.reports.evidence import Evidence
 
 
@@ -35,8 +36,11 @@ def _pair(rows: pl.DataFrame, earlier: dt.date, now: dt.date) -> tuple[dict[str,
 
 def _weight(rows: pl.DataFrame, earlier: dt.date, now: dt.date) -> Iterator[str]:
     pair = _pair(rows, earlier, now)
-    if pair is not None and f"{pair[0]['target_weight']:.0%}" != f"{pair[1]['target_weight']:.0%}":
-        yield f"QQQ from {pair[0]['target_weight']:.0%} to {pair[1]['target_weight']:.0%}."
+    if pair is None:
+        return
+    before, after = (number(row["target_weight"], ".0%") for row in pair)
+    if before != after:
+        yield f"QQQ from {before} to {after}."
 
 
 def _vote(rows: pl.DataFrame, earlier: dt.date, now: dt.date) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """The answer of `alpha compare`: in words, then in figures."""
 
-import math
 from collections.abc import Sequence
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from alpha_pipeline.digits import number, p_value
 from alpha_pipeline.evaluation.comparisons import Comparison
 
-_COLOURS = {"better": "green", "worse": "red", "undecided": "yellow"}
+_COLOURS = {"better": "cyan", "worse": "yellow", "undecided": "default"}
 
 
 def render(answers: Sequence[Comparison]) -> Group:
@@ -21,10 +21,7 @@ def render(answers: Sequence[Comparison]) -> Group:
     table.add_column("verdict")
     for one in answers:
         found = one.found
-        figures = (found.value, found.ci_low, found.ci_high, found.p_value, found.minimum_detectable)
-        table.add_row(one.statistic, *map(_figure, figures), str(found.n), found.verdict)
+        advantage = (number(value, "+.4f") for value in (found.value, found.ci_low, found.ci_high))
+        rest = (p_value(found.p_value), number(found.minimum_detectable, ".4f"), f"{found.n:,}")
+        table.add_row(one.statistic, *advantage, *rest, found.verdict)
     return Group(*words, Text(), table)
-
-
-def _figure(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else "-"

@@ -4,35 +4,38 @@ They open offline, on a telephone or a wide screen, light or dark. The record st
 every score beside what a forecaster without skill gets, so that a reader sees when there is no edge.
 """
 
-from collections.abc import Callable, Mapping
-from html import escape
+from collections.abc import Callable
 from typing import Final
 
-import plotly.graph_objects as go
 import polars as pl
+from matplotlib.figure import Figure
 
+from alpha_pipeline.digits import number
 from alpha_pipeline.evaluation.bootstrap import LEVEL
 from alpha_pipeline.evaluation.comparisons import PRIMARY
-from alpha_pipeline.portfolio.costs import DEFAULT_COST_BPS
-from alpha_pipeline.reports import figures, forecast_figures, record_figures, signal_figures
-from alpha_pipeline.reports.cells import number
+from alpha_pipeline.reports.cells import NOTHING_YET, listed
 from alpha_pipeline.reports.changes import changes
+from alpha_pipeline.reports.edge import POSITION, edge
 from alpha_pipeline.reports.evidence import Evidence
-from alpha_pipeline.reports.health import completeness_grid, coverage_words, quarantine_words, revisions_words
-from alpha_pipeline.reports.page import Section, bullets, page, table
+from alpha_pipeline.reports.figures import forecasts, signals, strategies
+from alpha_pipeline.reports.figures.completeness import completeness_grid
+from alpha_pipeline.reports.figures.sheet import fragment
+from alpha_pipeline.reports.health import coverage_words, quarantine_words, revisions_words
+from alpha_pipeline.reports.lead import lead
+from alpha_pipeline.reports.leaderboard import leaderboard, luck_note
+from alpha_pipeline.reports.months import months_table
+from alpha_pipeline.reports.page import Section, page
 from alpha_pipeline.reports.proof_tables import audit_table, leads_table, luck_table, questions_table, records_table
-from alpha_pipeline.reports.score_tables import bulls_table, scores_table, spikes_table
-from alpha_pipeline.reports.signal_card import SignalCard, regime_words
+from alpha_pipeline.reports.record_table import record_note, record_table
+from alpha_pipeline.reports.score_tables import bulls_table, spikes_table
 from alpha_pipeline.universe import VIX
 
 SIMULATED_BANNER: Final = "SIMULATED market: no bar, forecast or figure on this page is of a real market"
-OWN_STRATEGY: Final = "qqq_position"
-NO_SIGNAL_YET: Final = "<p>No rows yet.</p>"
-_VOTE_CLASS = {"strong_buy": "good", "neutral": "warn", "abstain": "bad"}
 _SCORES_NOTE = (
-    f"Out of sample, stocks and funds pooled, each in units of its own volatility. In grey: {LEVEL:.0%} of "
-    "the bootstrap resamples of whole sessions. A forecaster without skill has IC and rank IC 0; direction is "
-    "beside always saying up. expanding_mean, last_value, ridge and lightgbm are rivals: a model has to beat them too."
+    f"Out of sample, stocks and funds pooled, each in units of its own volatility. Bar: {LEVEL:.0%} of the bootstrap "
+    "resamples of whole sessions; the dotted line is what no skill gets. The surest skill first: where the bar begins. "
+    "Above luck: it would leave out 0 even widened for as many models as there are. Direction stands beside always "
+    "saying up; log loss skill is over the base rate."
 )
 _EVENTS_NOTE = (
     "Bull moves: rises by more than a multiple of the stock's own volatility, pooled. Spikes: rises of more than 10 %. "
@@ -44,15 +47,15 @@ _EVENTS_NOTE = (
 
 def render_html(evidence: Evidence) -> str:
     """The tear sheet of the newest session: everything. Equal values make equal pages."""
-    today = [_questions(evidence), *_today(evidence), _votes(evidence)]
+    first = [_leaderboard(evidence), _questions(evidence), *_today(evidence), _votes(evidence)]
     rest = [*_record(evidence), *_luck(evidence), *_forecasts(evidence), *_data(evidence)]
-    return _page(evidence, [*today, *rest], whole=True)
+    return _page(evidence, [*first, *rest], whole=True)
 
 
 def render_brief(evidence: Evidence) -> str:
     """The daily brief: today's position, why, what changed, and how it has done. Equal values make equal pages."""
     today = _today(evidence)
-    record = Section("Record", _record_note(evidence.card), record_table(evidence.card))
+    record = Section("Record", record_note(evidence.card), record_table(evidence.card))
     return _page(evidence, [*today, record, _equity(evidence)], whole=False)
 
 
@@ -60,8 +63,8 @@ def _page(evidence: Evidence, sections: list[Section], *, whole: bool) -> str:
     card = evidence.card
     mark = "SIMULATED · " if card.is_simulated else ""
     return page(
-        title=f"{mark}QQQ {card.target_weight:.0%} at the open of {card.next_session}",
-        lead=_lead(card),
+        title=f"{mark}QQQ {number(card.target_weight, '.0%')} at the open of {card.next_session}",
+        lead=lead(card, edge(evidence)),
         sections=sections,
         footer=(
             f"{mark}Market: {card.market}. A description of rules and their past, not advice. "
@@ -77,24 +80,38 @@ def _today(evidence: Evidence) -> list[Section]:
         Section(
             "What changed",
             "Against the session before.",
-            bullets(changes(evidence) or ["Nothing: every signal says what it said at the last close."]),
+            listed(changes(evidence) or ["Nothing: every signal says what it said at the last close."]),
         ),
         Section(
             "Who voted what",
-            f"Green where a stock's forecast is bull, last {figures.VOTE_SESSIONS} sessions; a gap is no ballot.",
-            _figure(evidence.ballots, signal_figures.ballots, "ballots"),
+            f"Filled where a stock's forecast is bull, last {signals.VOTE_SESSIONS} sessions; a gap is no ballot.",
+            _figure(evidence.ballots, signals.ballots, "who voted bull"),
         ),
         Section(
             "VIX regime under QQQ",
             "Adjusted close, log scale; the strip is the regime of each session, marks above it are exits.",
-            _figure(evidence.regimes, lambda rows: figures.regimes(rows, evidence.qqq_bars), "regime"),
+            _figure(
+                evidence.regimes,
+                lambda rows, width: signals.regimes(rows, evidence.qqq_bars, width),
+                "the regime under the price of QQQ",
+            ),
         ),
         Section(
             "Sector ranks",
-            f"At the last close of each of {signal_figures.RANKED_WEEKS} weeks, green the best; a dot marks the pick.",
-            _figure(evidence.rotation, lambda rows: signal_figures.sector_ranks(evidence.ranks, rows), "ranks"),
+            f"At the last close of each of {signals.RANKED_WEEKS} weeks, 1 the best; a dot marks the pick.",
+            _figure(
+                evidence.ranks,
+                lambda rows, width: signals.sector_ranks(rows, evidence.rotation, width),
+                "the ranks of the sectors",
+            ),
         ),
     ]
+
+
+def _leaderboard(evidence: Evidence) -> Section:
+    note = f"{_SCORES_NOTE} {luck_note(evidence.scores)}".strip()
+    board = leaderboard(evidence.scores, evidence.survivor_biased)
+    return Section("How good the forecasts are", note, board)
 
 
 def _questions(evidence: Evidence) -> Section:
@@ -134,26 +151,26 @@ def _luck(evidence: Evidence) -> list[Section]:
 
 def _votes(evidence: Evidence) -> Section:
     return Section(
-        f"Mag-7 votes, last {figures.VOTE_SESSIONS} sessions",
+        f"Mag-7 votes, last {signals.VOTE_SESSIONS} sessions",
         "Above the dotted line is a strong buy; a cross is an abstention: fewer than 5 ballots.",
-        _figure(evidence.votes, figures.votes, "votes"),
+        _figure(evidence.votes, signals.votes, "bull ballots by session"),
     )
 
 
 def _record(evidence: Evidence) -> list[Section]:
-    own = evidence.ledger.filter(strategy=OWN_STRATEGY)
+    own = evidence.ledger.filter(strategy=POSITION)
     return [
-        Section("Record", _record_note(evidence.card), record_table(evidence.card)),
+        Section("Record", record_note(evidence.card), record_table(evidence.card)),
         _equity(evidence),
         Section(
             "Month by month",
-            "The QQQ position after costs, %. Colours end at 10 % either way.",
-            _figure(own, record_figures.months, "months"),
+            "The QQQ position after costs, in percent: orange lost, blue earned, paler the less.",
+            months_table(own),
         ),
         Section(
             "Sharpe ratio of the last year",
             "Of the last 252 sessions at each. A year is short: one standard error of it is about 1.",
-            _figure(evidence.ledger, record_figures.rolling_sharpe, "rolling_sharpe"),
+            _figure(evidence.ledger, strategies.rolling_sharpe, "Sharpe ratio of the last year"),
         ),
     ]
 
@@ -161,16 +178,17 @@ def _record(evidence: Evidence) -> list[Section]:
 def _equity(evidence: Evidence) -> Section:
     return Section(
         "Equity and drawdown",
-        "Log scale, 1 before the first session. Below: distance under the highest close so far.",
-        _figure(evidence.ledger, figures.equity, "equity"),
+        "Log scale, 1 before the first session; rivals are dashed. Below: how far the position and its rivals stand "
+        "under their highest close so far.",
+        _figure(evidence.ledger, strategies.equity, "equity and drawdown of every strategy"),
     )
 
 
 def _forecasts(evidence: Evidence) -> list[Section]:
-    up, bull = (forecast_figures.shown_pool(evidence.reliability, event, horizon=1) for event in ("up", "bull"))
+    up, bull = (forecasts.shown_pool(evidence.reliability, event, horizon=1) for event in ("up", "bull"))
     spikes = evidence.reliability.filter(event="spike", horizon=1, ticker=VIX)
+    several = evidence.folds.filter(pl.col("seeds") > 1)
     return [
-        Section("How good the forecasts are", _SCORES_NOTE, scores_table(evidence.scores)),
         Section(
             "Whether large moves are called",
             _EVENTS_NOTE,
@@ -180,24 +198,26 @@ def _forecasts(evidence: Evidence) -> list[Section]:
             "Whether P(up) means what it says",
             "How often a rise came over the probability forecast, tenths of the forecasts of one session; on the "
             f"dotted line it means what it says. Bars: {LEVEL:.0%} of the resamples.",
-            _figure(up, forecast_figures.reliability, "reliability_up"),
+            _figure(up, forecasts.reliability, "how often a rise came"),
         ),
         Section(
             "Whether P(bull move) and P(spike) mean what they say",
             "The same for bull moves, and below for spikes of ^VIX.",
-            _figure(bull, forecast_figures.reliability, "reliability_bull")
-            + _figure(spikes, forecast_figures.reliability, "reliability_spike"),
+            _figure(bull, forecasts.reliability, "how often a bull move came")
+            + _figure(spikes, forecasts.reliability, "how often a spike came"),
         ),
         Section(
             "How long a forecast is of use",
-            "Information coefficient of one-session forecasts with the returns of later sessions, pooled.",
-            _figure(evidence.decay, forecast_figures.decay, "decay"),
+            "Information coefficient of one-session forecasts with the returns of later sessions, pooled; the band is "
+            f"its interval, {LEVEL:.0%}.",
+            _figure(evidence.decay, forecasts.decay, "information coefficient by age"),
         ),
         Section(
             "Fold by fold",
-            "Information coefficient of each walk-forward fold, pooled; below, how far the seeds were apart, in units "
-            "of the forecast's volatility. With one seed that is 0 and says nothing.",
-            _figure(evidence.folds, forecast_figures.folds, "folds"),
+            "Information coefficient of each walk-forward fold, pooled; below, where there are several seeds, how far "
+            "they were apart, in units of the forecast's volatility.",
+            _figure(evidence.folds, forecasts.folds, "information coefficient by fold")
+            + (_figure(several, forecasts.spreads, "spread of the seeds by fold") if several.height else ""),
         ),
     ]
 
@@ -206,8 +226,8 @@ def _data(evidence: Evidence) -> list[Section]:
     return [
         Section(
             "Which sessions are held",
-            "A ticker per row, a quarter per column: green is whole, yellow lacks a session, red lacks many.",
-            coverage_words(evidence.coverage) + _figure(evidence.held, completeness_grid, "completeness"),
+            "A ticker per row, by quarter.",
+            coverage_words(evidence.coverage) + _figure(evidence.held, completeness_grid, "the sessions held"),
         ),
         Section(
             "What was revised and refused",
@@ -223,64 +243,5 @@ def _data(evidence: Evidence) -> list[Section]:
     ]
 
 
-def _figure(rows: pl.DataFrame, drawn: Callable[[pl.DataFrame], go.Figure], name: str) -> str:
-    return figures.fragment(drawn(rows), name) if rows.height else NO_SIGNAL_YET
-
-
-def record_table(card: SignalCard) -> str:
-    """The record of every strategy as an HTML table, and what else is said of luck."""
-    rows = []
-    for name in figures.in_order(card.record):
-        sharpe, cagr, drawdown = card.record[name]
-        words = escape(name.replace("_", " "))
-        luck = number(card.above_luck.get(name), ".0%")
-        rows.append([words, number(sharpe, ".2f"), number(cagr, ".1%"), number(drawdown, ".1%"), luck])
-    said = f'<p class="note">{escape(" ".join(card.luck))}</p>' if card.luck else ""
-    return table(["strategy", "Sharpe", "CAGR", "max drawdown", "above luck"], rows) + said if rows else NO_SIGNAL_YET
-
-
-def _lead(card: SignalCard) -> str:
-    colour = "good" if card.target_weight else "bad"
-    problems = "".join(f'<p class="problem">{escape(problem)}</p>' for problem in card.problems)
-    return (
-        f"<h1>At the open of {card.next_session}, decided at the close of {card.session}</h1>"
-        f'<p class="headline {colour}">Hold {card.target_weight:.0%} QQQ</p>'
-        f'<p class="reason">{escape(card.reason)}</p>{problems}'
-        f'<div class="cards">{_vote_card(card)}{_rotation_card(card)}{_regime_card(card)}</div>'
-    )
-
-
-def _vote_card(card: SignalCard) -> str:
-    signal = str(card.vote.get("signal", "abstain"))
-    counted = f"{card.vote.get('n_bull', 0)} of {card.vote.get('n_voting', 0)} bull"
-    chips = [
-        f'<span class="{"good" if bull else "bad"}">{escape(t)} {prob:.0%}</span>'
-        for t, (prob, bull) in card.ballots.items()
-    ]
-    lead = f'<strong class="{_VOTE_CLASS[signal]}">{escape(signal.replace("_", " "))}</strong> {counted}'
-    return _card("Mag-7 vote, P(bull move)", lead, chips, card.vote)
-
-
-def _rotation_card(card: SignalCard) -> str:
-    allowed = "allowed" if card.rotation.get("qqq_allowed") else "not allowed"
-    chips = [f"<span>{escape(ticker)} {expected:+.2%}</span>" for ticker, expected in card.ranks]
-    lead = f"<strong>{escape(str(card.rotation.get('pick') or 'cash'))}</strong> QQQ {allowed} by XLK and XLY"
-    return _card("Sector rotation, expected log return over 5 sessions", lead, chips, card.rotation)
-
-
-def _regime_card(card: SignalCard) -> str:
-    name, *rest = regime_words(card.regime).split("; ")
-    chips = [f"<span{' class=bad' if words == 'EXIT LONGS' else ''}>{escape(words)}</span>" for words in rest]
-    return _card("VIX regime", f"<strong>{escape(name)}</strong>", chips, card.regime)
-
-
-def _card(title: str, lead: str, chips: list[str], row: Mapping[str, object]) -> str:
-    missing = f'<p class="bad">missing: {escape(str(row["missing"]))}</p>' if row.get("missing") else ""
-    return f'<div class="card"><h3>{title}</h3><p>{lead}</p>{missing}<div class="chips">{"".join(chips)}</div></div>'
-
-
-def _record_note(card: SignalCard) -> str:
-    since = f"Since {card.record_from}, out of sample" if card.record_from else "Out of sample"
-    filled = f"filled at the next open, {DEFAULT_COST_BPS:g} bp a side, dividends reinvested, cash earns 0"
-    luck = "the probability that the Sharpe ratio exceeds what the best of all trials would show without skill"
-    return f"{since}; {filled}. Above luck: {luck}."
+def _figure(rows: pl.DataFrame, drawn: Callable[[pl.DataFrame, int], Figure], label: str) -> str:
+    return fragment(lambda width: drawn(rows, width), label) if rows.height else NOTHING_YET

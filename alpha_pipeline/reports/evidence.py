@@ -36,6 +36,7 @@ class Evidence:
         coverage: rows of ``raw.coverage``.
         revisions: rows of ``raw.revisions``.
         quarantine: rows of ``raw.quarantine``.
+        survivor_biased: experiments on today's holdings, whose past is that of survivors.
     """
 
     card: SignalCard
@@ -61,3 +62,4 @@ class Evidence:
     coverage: pl.DataFrame = field(default_factory=raw.COVERAGE.empty)
     revisions: pl.DataFrame = field(default_factory=raw.REVISIONS.empty)
     quarantine: pl.DataFrame = field(default_factory=raw.QUARANTINE.empty)
+    survivor_biased: frozenset[str] = frozenset()

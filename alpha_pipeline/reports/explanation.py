@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from alpha_pipeline.digits import number
 from alpha_pipeline.forecasting.explain import Explanation
 from alpha_pipeline.training.artifact import Card
 from alpha_pipeline.training.calibration import NEVER
@@ -109,13 +110,13 @@ def headline(row: Mapping[str, object]) -> str:
     horizon = f"{row['horizon']} session{'' if row['horizon'] == 1 else 's'}"
     words = (
         f"Expected return {_percent(row['expected_return'])} over {horizon}, "
-        f"volatility {row['forecast_vol']:.2%}, P(up) {row['prob_up']:.0%}"
+        f"volatility {number(row['forecast_vol'], '.2%')}, P(up) {number(row['prob_up'], '.0%')}"
     )
     for name, said in (("bull", "bull move"), ("spike", "spike")):
         if row[f"prob_{name}"] is not None:
             threshold = row[f"{name}_threshold"]
-            fires = "never fires" if threshold == NEVER else f"fires from {threshold:.1%}"
-            words += f", P({said}) {row[f'prob_{name}']:.1%} ({fires})"
+            fires = "never fires" if threshold == NEVER else f"fires from {number(threshold, '.1%')}"
+            words += f", P({said}) {number(row[f'prob_{name}'], '.1%')} ({fires})"
     return words
 
 
@@ -163,8 +164,8 @@ def _groups(explained: ExplainedForecast) -> Group:
             one.name,
             _percent(one.on_return),
             *([_points(one.on_event)] if has_event else []),
-            f"{relied.increase:+.4f}",
-            f"{relied.standard_error:.4f}",
+            number(relied.increase, "+.4f"),
+            number(relied.standard_error, ".4f"),
         )
     return Group(
         Text("Groups of inputs", style="bold"), Text(f"{OCCLUSION_NOTE} {IMPORTANCE_NOTE}", style="dim"), table
@@ -188,7 +189,7 @@ def _attention(explained: ExplainedForecast) -> Group:
     line = Text(f"{found.window[0]} ")
     line.append(sparkline([0.0, *weights])[1:], style="bold cyan")
     line.append(f" {found.window[-1]}")
-    tops = ", ".join(f"{session} {weight:.1%}" for session, weight in top_sessions(explained))
+    tops = ", ".join(f"{session} {number(weight, '.1%')}" for session, weight in top_sessions(explained))
     return Group(
         Text("Attention over the window", style="bold"),
         Text(ATTENTION_NOTE, style="dim"),
@@ -202,7 +203,7 @@ def _looked_at(explained: ExplainedForecast) -> Group:
     table = Table("ticker", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("attention", justify="right")
     for ticker, weight in found[:TOP_TICKERS]:
-        table.add_row(ticker, f"{weight:.1%}")
+        table.add_row(ticker, number(weight, ".1%"))
     even = Text(f"Spread evenly over {len(found)}, each has {1 / len(found):.1%}.")
     return Group(Text("Whom it looked at", style="bold"), Text(LOOKED_AT_NOTE, style="dim"), table, even)
 
@@ -217,7 +218,7 @@ def _edges(explained: ExplainedForecast) -> Group:
             edge.input,
             str(edge.unit),
             str(edge.seed),
-            f"{edge.spread:.3f}",
+            number(edge.spread, ".3f"),
             f"{edge.x[0]:+.1f}",
             f"{edge.x[-1]:+.1f}",
             sparkline(edge.y[::2].tolist()),
@@ -247,9 +248,9 @@ def _learning(explained: ExplainedForecast) -> Group:
 
 def _percent(value: object, *, sign: bool = True) -> str:
     """A log return as it is shown; a dash for none."""
-    return format(value, "+.3%" if sign else ".3%") if isinstance(value, float) else "-"
+    return number(value, "+.3%" if sign else ".3%")
 
 
 def _points(value: float | None) -> str:
     """A change of a probability in percentage points; a dash for none."""
-    return f"{100 * value:+.2f} pp" if value is not None else "-"
+    return f"{number(100 * value, '+.2f')} pp" if value is not None else number(None, "")

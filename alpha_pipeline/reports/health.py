@@ -3,67 +3,11 @@
 from html import escape
 from typing import Final
 
-import plotly.graph_objects as go
 import polars as pl
 
-from alpha_pipeline import sessions as calendar
-from alpha_pipeline.reports.figures import dressed
 from alpha_pipeline.reports.page import table
 
 NEWEST: Final = 10  # rows of a list that could be long
-
-
-def completeness(held: pl.DataFrame) -> pl.DataFrame:
-    """The share of the XNYS sessions of each quarter that a ticker holds, from its first bar to the last of any.
-
-    Args:
-        held: columns ticker and session, a row per final bar.
-
-    Returns:
-        Columns ticker, quarter (its first day) and share, 0 to 1; quarters before a ticker's first bar are left out.
-    """
-    if held.is_empty():
-        return pl.DataFrame(schema={"ticker": pl.String, "quarter": pl.Date, "share": pl.Float64})
-    firsts = held.group_by("ticker").agg(first=pl.col("session").min())
-    first, last = held["session"].min(), held["session"].max()
-    days = pl.DataFrame({"session": calendar.between(first, last)})  # type: ignore[arg-type]
-    wanted = firsts.join_where(days, pl.col("session") >= pl.col("first"))
-    found = wanted.join(held.select("ticker", "session", has=True), on=["ticker", "session"], how="left")
-    return (
-        found.group_by("ticker", quarter=pl.col("session").dt.truncate("1q"))
-        .agg(share=pl.col("has").fill_null(value=False).mean())
-        .sort("ticker", "quarter")
-    )
-
-
-def completeness_grid(held: pl.DataFrame) -> go.Figure:
-    """A ticker per row and a quarter per column: green where every session is held, red where any is missing.
-
-    Args:
-        held: columns ticker and session, a row per final bar.
-    """
-    shares = completeness(held)
-    quarters = shares["quarter"].unique().sort().to_list()
-    tickers = shares["ticker"].unique().sort().to_list()
-    of = {(ticker, quarter): share for ticker, quarter, share in shares.iter_rows()}
-    cells = [[of.get((ticker, quarter)) for quarter in quarters] for ticker in tickers]
-    heat = go.Heatmap(
-        z=cells,
-        x=[quarter.isoformat() for quarter in quarters],
-        y=tickers,
-        # One missing session of 63 has to be seen.
-        colorscale=[[0, "#d1495b"], [0.985, "#d9a62e"], [0.9999, "#d9a62e"], [1, "#2a9d8f"]],
-        zmin=0,
-        zmax=1,
-        showscale=False,
-        xgap=1,
-        ygap=1,
-        hovertemplate="%{y}, quarter from %{x}: %{z:.1%} of its sessions<extra></extra>",
-    )
-    figure = go.Figure(heat)
-    figure.update_xaxes(type="date")
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, dtick=1, tickfont={"size": 9})
-    return dressed(figure, height=60 + 12 * len(tickers)).update_layout(hovermode="closest", margin={"l": 64})
 
 
 def coverage_words(coverage: pl.DataFrame) -> str:

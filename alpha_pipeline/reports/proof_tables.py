@@ -1,27 +1,28 @@
 """The tables of the proof in HTML: questions and verdicts, costs and lags, leads, luck, and the leak audit."""
 
+from collections.abc import Mapping
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
+from scipy.stats import norm
 
+from alpha_pipeline.evaluation.bootstrap import LEVEL
 from alpha_pipeline.evaluation.luck import SIZE
-from alpha_pipeline.reports.cells import number, with_interval
-from alpha_pipeline.reports.page import bullets, table
+from alpha_pipeline.reports import cells
+from alpha_pipeline.reports.cells import NOTHING_YET, listed, number, probability, verdict, with_interval
+from alpha_pipeline.reports.page import table
 
-NOTHING_YET: Final = "<p>No rows yet.</p>"
-_VERDICT_CLASS: Final = {
-    "better": "good",
-    "worse": "bad",
-    "undecided": "warn",
-    "leads": "good",
-    "ok": "good",
-    "bad": "bad",
-    "warning": "warn",
-    "nothing": "warn",
-}
 _TOGETHER: Final = ("n_trials", "n_effective", "pbo", "spa_p")
 _VARIANTS: Final = ("net", "gross", "lagged")
+# Of a statistic: its format, and what it is called beside the number. A lead is a slope, shown in basis points.
+_UNITS: Final = {
+    "ic": (".3f", "IC"),
+    "sharpe": (".2f", "Sharpe"),
+    "spike_auc": (".3f", "AUC"),
+    "spike_brier_skill": (".2%", "Brier skill"),
+}
+_LEAD: Final = "lead"
 
 
 def questions_table(comparisons: pl.DataFrame, primary: str) -> str:
@@ -36,16 +37,31 @@ def questions_table(comparisons: pl.DataFrame, primary: str) -> str:
     rows = [
         [
             escape(row["name"]),
-            _verdict(row["verdict"]),
-            escape(row["words"]),
-            with_interval(row["value"], row["ci_low"], row["ci_high"], "+.3f"),
-            number(row["minimum_detectable"], ".3f"),
+            verdict(row["verdict"]),
+            _advantage(row),
+            _in_unit(row["statistic"], row["minimum_detectable"], ""),
             f"{row['n']:,}",
+            escape(row["words"]),
         ]
         for row in asked.iter_rows(named=True)
     ]
-    columns = ["question", "verdict", "in words", "advantage", "smallest found", "n"]
+    columns = ["question", "verdict", "advantage", "smallest found", "n", "in words"]
     return table(columns, rows, words=("question", "in words")) if rows else NOTHING_YET
+
+
+def _advantage(row: Mapping[str, Any]) -> str:
+    """A value with its unit, and its interval in the same."""
+    statistic = row["statistic"]
+    unit = "bp" if statistic == _LEAD else _UNITS.get(statistic, ("", statistic.replace("_", " ")))[1]
+    value, low, high = (_in_unit(statistic, row[name], "+") for name in ("value", "ci_low", "ci_high"))
+    bounds = cells.between(low, high) if row["ci_low"] is not None else ""
+    return f"{value} {escape(unit)}{bounds}"
+
+
+def _in_unit(statistic: str, value: float | None, sign: str) -> str:
+    if statistic == _LEAD:
+        return cells.basis_points(value) if sign else cells.basis_points(value).removeprefix("+")
+    return number(value, sign + _UNITS.get(statistic, (".3f", ""))[0])
 
 
 def records_table(records: pl.DataFrame) -> str:
@@ -82,18 +98,37 @@ def leads_table(lead_lag: pl.DataFrame) -> str:
     rows = [
         [
             escape(f"{row['leader']} before {row['follower']}"),
-            _verdict(row["verdict"]),
+            verdict(row["verdict"]),
             escape(str(row["kind"]).replace("_", ", ")),
             str(row["lag"]),
+            _slope(row["beta"], row["t_stat"]),
             number(row["t_stat"], "+.2f"),
-            number(row["p_value"], ".3f"),
-            number(row["p_value_adjusted"], ".3f"),
+            cells.p_value(row["p_value"]),
+            cells.p_value(row["p_value_adjusted"]),
             f"{row['n']:,}",
         ]
         for row in strongest.sort(pl.col("follower") != "QQQ", "leader", "follower").iter_rows(named=True)
     ]
-    columns = ["who before whom", "verdict", "strongest test", "lag", "t", "p", "p of all tests", "sessions"]
+    columns = [
+        "who before whom",
+        "verdict",
+        "strongest test",
+        "lag",
+        "slope, bp",
+        "t",
+        "p",
+        "p of all tests",
+        "sessions",
+    ]
     return table(columns, rows) if rows else NOTHING_YET
+
+
+def _slope(beta: float | None, t_stat: float | None) -> str:
+    """A slope in basis points with its interval; a joint test has none."""
+    if beta is None or not t_stat:
+        return cells.basis_points(beta)
+    reach = float(norm.isf((1 - LEVEL) / 2)) * abs(beta / t_stat)
+    return cells.basis_points(beta) + cells.between(cells.basis_points(beta - reach), cells.basis_points(beta + reach))
 
 
 def luck_table(luck: pl.DataFrame) -> str:
@@ -111,7 +146,7 @@ def luck_table(luck: pl.DataFrame) -> str:
         [
             escape(name.replace("_", " ")),
             *(number(of.get(metric), ".2f") for metric in ("sharpe", "sr0")),
-            *(number(of.get(metric), ".0%") for metric in ("psr", "dsr", "dsr_effective")),
+            *(probability(of.get(metric)) for metric in ("psr", "dsr", "dsr_effective")),
         ]
         for name, of in held.items()
         if "dsr" in of
@@ -130,7 +165,7 @@ def luck_table(luck: pl.DataFrame) -> str:
     if standing:
         words = f"May be the best in squared error: {', '.join(standing)}."
         together.append(f"{words} Not: {', '.join(fallen)}." if fallen else words)
-    return (table(columns, rows) if rows else "") + bullets(together)
+    return (table(columns, rows) if rows else "") + listed(together)
 
 
 def audit_table(audit: pl.DataFrame) -> str:
@@ -142,11 +177,7 @@ def audit_table(audit: pl.DataFrame) -> str:
     ranks = {"bad": 0, "warning": 1, "nothing": 2, "ok": 3}
     ordered = audit.sort(pl.col("verdict").replace_strict(ranks, return_dtype=pl.Int64), "probe")
     rows = [
-        [escape(probe.replace("_", " ")), _verdict(verdict), escape(words)]
-        for probe, verdict, words in ordered.select("probe", "verdict", "words").iter_rows()
+        [escape(probe.replace("_", " ")), verdict(word), escape(words)]
+        for probe, word, words in ordered.select("probe", "verdict", "words").iter_rows()
     ]
     return table(["probe", "verdict", "in words"], rows, words=("in words",)) if rows else NOTHING_YET
-
-
-def _verdict(word: str) -> str:
-    return f'<span class="{_VERDICT_CLASS.get(word, "warn")}">{escape(word)}</span>'

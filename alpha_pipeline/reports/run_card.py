@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from alpha_pipeline.digits import number
 from alpha_pipeline.signals.replay import Difference
 
 Row = Mapping[str, object]
@@ -106,7 +107,9 @@ def headline(card: RunCard) -> str:
     row: Mapping[str, Any] = card.row
     match card.signal:
         case "qqq_position":
-            return f"Hold {row['target_weight']:.0%} QQQ from the open of {card.next_session}: {row['reason']}"
+            return (
+                f"Hold {number(row['target_weight'], '.0%')} QQQ from the open of {card.next_session}: {row['reason']}"
+            )
         case "mag7_vote":
             return f"{row['n_bull']} of {row['n_voting']} bull: {str(row['signal']).replace('_', ' ')}"
         case "sector_rotation":

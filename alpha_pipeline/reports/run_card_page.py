@@ -20,13 +20,12 @@ def render_html(card: RunCard) -> str:
         sections=[Section(part.title, part.note, _body(part)) for part in tables(card)],
         footer=f"{mark}Market: {card.market}. `alpha explain {card.session} --format json` has every hash in full.",
         banner=SIMULATED_BANNER if card.is_simulated else "",
-        has_figures=False,
     )
 
 
 def _lead(card: RunCard) -> str:
     found = escape(replayed(card))
-    verdict = f'<p class="good">{found}</p>' if card.is_identical else f'<p class="problem">{found}</p>'
+    verdict = f'<p class="good">✓ {found}</p>' if card.is_identical else f'<p class="problem">{found}</p>'
     return (
         f"<h1>{escape(title(card))}</h1>"
         f'<p class="reason"><strong>{escape(headline(card))}</strong></p>{verdict}'

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from alpha_pipeline.digits import number
 from alpha_pipeline.reports.run_card import STORED, RunCard
 from alpha_pipeline.training.calibration import NEVER
 
@@ -84,10 +85,10 @@ def _vote(vote: Fields) -> CardTable:
 def _ballot(one: Fields, bull_probability: float) -> tuple[str, ...]:
     ballot = "bull" if one["is_bull"] else "not bull"
     if one["prob_bull"] is None:
-        return one["ticker"], ballot, f"up {one['prob_up']:.1%}", f"above {bull_probability:.0%}"
+        return one["ticker"], ballot, f"up {number(one['prob_up'], '.1%')}", f"above {bull_probability:.0%}"
     never = one["bull_threshold"] == NEVER
-    fires = "never fires" if never else f"{one['bull_threshold']:.1%}"
-    return one["ticker"], ballot, f"bull move {one['prob_bull']:.1%}", fires
+    fires = "never fires" if never else number(one["bull_threshold"], ".1%")
+    return one["ticker"], ballot, f"bull move {number(one['prob_bull'], '.1%')}", fires
 
 
 def _rotation(rotation: Fields) -> CardTable:
@@ -193,7 +194,7 @@ def _model(one: Fields) -> tuple[str, ...]:
         return (*named, *[UNKNOWN] * 7, one["state"])
     hashes = (_short(one["config_hash"]), _short(one["data_hash"]))
     numbers = (str(one["seed"]), str(one["fold"]), str(one["trained_through"]))
-    return (*named, *numbers, *hashes, one["code_version"], f"{one['validation_loss']:.4f}", one["state"])
+    return (*named, *numbers, *hashes, one["code_version"], number(one["validation_loss"], ".4f"), one["state"])
 
 
 def _bars(card: RunCard) -> CardTable:
@@ -242,11 +243,11 @@ def _short(digits: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.2f}"
+    return UNKNOWN if value is None else number(value, ".2f")
 
 
 def _percent(value: object, spec: str) -> str:
-    return format(value, spec) if isinstance(value, float) else UNKNOWN
+    return number(value, spec) if isinstance(value, float) else UNKNOWN
 
 
 def _value(value: object) -> str:

@@ -14,7 +14,7 @@ def render(card: RunCard) -> RenderableType:
     """The card, its digest first and last so that it is found whichever end is on the screen."""
     parts: list[RenderableType] = [
         Text(headline(card), style="bold"),
-        Text(replayed(card), style="green" if card.is_identical else "bold red"),
+        Text(replayed(card), style="cyan" if card.is_identical else "bold yellow"),
         Text(f"digest {digest(card)}", style="dim"),
     ]
     for part in tables(card):

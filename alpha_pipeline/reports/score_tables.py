@@ -1,4 +1,4 @@
-"""The tables of scores in HTML: a leaderboard, and whether large moves are called; with what they allow to be said."""
+"""Whether large moves are called as HTML tables, and what the intervals of scores allow to be said."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -7,38 +7,9 @@ import polars as pl
 
 from alpha_pipeline.evaluation.outcomes import POOLED
 from alpha_pipeline.evaluation.scores import WHOLE
-from alpha_pipeline.reports.cells import number, with_interval
+from alpha_pipeline.reports.cells import NOTHING_YET, number, with_interval
 from alpha_pipeline.reports.page import table
-from alpha_pipeline.reports.proof_tables import NOTHING_YET
 from alpha_pipeline.universe import VIX
-
-
-def scores_table(scores: pl.DataFrame) -> str:
-    """The pooled scores over the whole window as an HTML table, by horizon and then from the best IC down."""
-    pooled = scores.filter(pl.col("ticker") == POOLED, pl.col("window") == WHOLE)
-    best = pooled.with_columns(best=pl.col("value").filter(pl.col("metric") == "ic").first().over("model", "horizon"))
-    ordered = best.sort("horizon", "best", "model", descending=[False, True, False], nulls_last=True)
-    rows = []
-    for (model, horizon), group in ordered.group_by("model", "horizon", maintain_order=True):
-        held = {row["metric"]: row for row in group.iter_rows(named=True)}
-        direction = held.get("direction_accuracy", {})
-        rows.append(
-            [
-                escape(str(model)),
-                str(horizon),
-                verdict(held),
-                _bounded(held.get("ic", {}), "+.3f"),
-                _bounded(held.get("rank_ic", {}), "+.3f"),
-                _bounded(direction, ".1%"),
-                number(direction.get("baseline"), ".1%"),
-                _bounded(held.get("log_loss_skill", {}), "+.4f"),
-                _bounded(held.get("coverage_90", {}), ".1%"),
-                f"{max(row['n'] for row in held.values()):,}",
-            ]
-        )
-    columns = ["model", "horizon", "reading", "IC", "rank IC", "direction", "always up"]
-    columns += ["log loss skill", "90 % interval holds", "forecasts"]
-    return table(columns, rows, words=("reading",)) if rows else NOTHING_YET
 
 
 def bulls_table(scores: pl.DataFrame) -> str:
@@ -70,7 +41,7 @@ def spikes_table(scores: pl.DataFrame) -> str:
             str(horizon),
             event_verdict(held),
             _bounded(held.get("auc", {}), ".3f"),
-            _bounded(held.get("brier_skill", {}), "+.3f"),
+            _bounded(held.get("brier_skill", {}), "+.2%"),
             number(held.get("ece", {}).get("value"), ".1%"),
             number(held.get("ece", {}).get("baseline"), ".1%"),
         ]

@@ -1,9 +1,9 @@
 """The signal card: tomorrow's position on one screen, with its reasons and its record."""
 
 import datetime as dt
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,7 +11,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-_VOTE_STYLE = {"strong_buy": "bold green", "neutral": "yellow", "abstain": "bold red"}
+from alpha_pipeline.digits import number, probability
+
+_VOTE_STYLE = {"strong_buy": "bold cyan", "neutral": "bold", "abstain": "bold yellow"}
+BALLOT_MARKS: Final = {True: "▲", False: "·"}  # beside the colour, for those who cannot see it
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ def render(card: SignalCard) -> RenderableType:
 
 def _headline(card: SignalCard) -> Text:
     text = Text()
-    text.append(f"Hold {card.target_weight:.0%} QQQ", style="bold" + (" green" if card.target_weight else " red"))
+    text.append(
+        f"Hold {number(card.target_weight, '.0%')} QQQ", style="bold" + (" cyan" if card.target_weight else " yellow")
+    )
     text.append(f"   {card.reason}")
     return text
 
@@ -90,12 +95,12 @@ def _signals(card: SignalCard) -> Table:
     vote = Text(f"{card.vote.get('n_bull', 0)} of {card.vote.get('n_voting', 0)} bull: ")
     vote.append(signal.replace("_", " "), style=_VOTE_STYLE[signal])
     for ticker, (prob, is_bull) in card.ballots.items():
-        vote.append(f"  {ticker} {prob:.0%}", style="green" if is_bull else "red")
+        vote.append(f"  {BALLOT_MARKS[is_bull]} {ticker} {number(prob, '.0%')}", style="cyan" if is_bull else "dim")
     table.add_row("Mag-7 vote", _with_missing(vote, card.vote))
     allowed = "allowed" if card.rotation.get("qqq_allowed") else "not allowed"
     rotation = Text(f"{card.rotation.get('pick') or 'cash'}; QQQ {allowed} by XLK and XLY ")
     for ticker, expected in card.ranks:
-        rotation.append(f"  {ticker} {expected:+.2%}", style="dim")
+        rotation.append(f"  {ticker} {number(expected, '+.2%')}", style="dim")
     table.add_row("Rotation", _with_missing(rotation, card.rotation))
     table.add_row("VIX regime", _with_missing(Text(regime_words(card.regime)), card.regime))
     return table
@@ -111,14 +116,14 @@ def regime_words(row: Mapping[str, object]) -> str:
     """A row of `signals.vix_regime` in words; what is null reads unknown."""
 
     def percent(value: object) -> str:
-        return f"{value:+.1%}" if isinstance(value, float) else "unknown"
+        return number(value, "+.1%") if isinstance(value, float) else "unknown"
 
     spike, size = row.get("prob_spike"), row.get("size_multiplier")
     return (
         f"{row.get('regime') or 'unknown'}; expected change {percent(row.get('expected_change'))}; "
-        f"P(spike > 10 %) {f'{spike:.0%}' if isinstance(spike, float) else 'unknown'}; "
+        f"P(spike > 10 %) {number(spike, '.0%') if isinstance(spike, float) else 'unknown'}; "
         f"{'EXIT LONGS' if row.get('exit_longs') else 'no exit'}; "
-        f"size {f'{size:.2f}' if isinstance(size, float) else 'unknown'}"
+        f"size {number(size, '.2f') if isinstance(size, float) else 'unknown'}"
     )
 
 
@@ -136,7 +141,7 @@ def _record(card: SignalCard) -> Table:
         table.add_column(column, justify="right")
     for name, (sharpe, cagr, drawdown) in card.record.items():
         # A strategy that never moved has no Sharpe ratio.
-        ratio = "-" if math.isnan(sharpe) else f"{sharpe:.2f}"
-        luck = [f"{card.above_luck[name]:.0%}" if name in card.above_luck else "-"] if card.above_luck else []
-        table.add_row(name.replace("_", " "), ratio, f"{cagr:.1%}", f"{drawdown:.1%}", *luck)
+        figures = (number(sharpe, ".2f"), number(cagr, ".1%"), number(drawdown, ".1%"))
+        luck = [probability(card.above_luck.get(name))] if card.above_luck else []
+        table.add_row(name.replace("_", " "), *figures, *luck)
     return table

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.digits import number, p_said
 from alpha_pipeline.evaluation import luck
 from alpha_pipeline.evaluation.comparisons import pooled
 from alpha_pipeline.evaluation.natural import TRIAL, natural_returns
@@ -24,7 +25,7 @@ from alpha_pipeline.warehouse.tables.results import LEDGER
 Array = NDArray[np.float64]
 Row = tuple[str, str, float, str]
 
-LUCK_VERSION = "1"
+LUCK_VERSION = "2"
 ALL_TRIALS = "all trials"
 BEST_TRIAL = "best trial of a model"
 MODELS_ON_QQQ = "models on QQQ"
@@ -90,7 +91,8 @@ def _rows(warehouse: Warehouse, trials: pl.DataFrame) -> Iterator[Row]:
 def _of_all(field: _Field, correlation: float) -> Iterator[Row]:
     n = field.trials.height
     yield ALL_TRIALS, "n_trials", n, f"{n} trials were made in this warehouse, rivals included."
-    said = f"With a mean correlation of {correlation:.2f} they are worth {field.n_effective:.1f} independent ones."
+    worth = f"{field.n_effective:.1f} independent ones"
+    said = f"With a mean correlation of {number(correlation, '.2f')} they are worth {worth}."
     yield ALL_TRIALS, "n_effective", field.n_effective, said
     yield ALL_TRIALS, "mean_correlation", correlation, "Of the returns of all pairs of trials that are still held."
 
@@ -112,20 +114,30 @@ def _deflated(trial: dict[str, float | str], field: _Field) -> Iterator[Row]:
     sharpe, n = float(trial["sharpe"]), int(trial["n"])
     moments = (sharpe, n, float(trial["skew"]), float(trial["kurtosis"]))
     variance = field.variance(n)
-    ratio = f"The Sharpe ratio of {whose}, {sharpe * _A_YEAR:.2f} a year over {n} sessions,"
+    ratio = f"The Sharpe ratio of {whose}, {number(sharpe * _A_YEAR, '.2f')} a year over {n} sessions,"
     yield name, "sharpe", sharpe * _A_YEAR, f"{ratio} after costs."
     psr = luck.probabilistic_sharpe(*moments)
-    yield name, "psr", psr, f"{ratio} is above 0 in truth with a probability of {psr:.1%}, if nothing else was tried."
+    yield (
+        name,
+        "psr",
+        psr,
+        f"{ratio} is above 0 in truth with a probability of {number(psr, '.1%')}, if nothing else was tried.",
+    )
     for suffix, count, words in (
         ("", float(field.trials.height), f"{field.trials.height} trials"),
         ("_effective", field.n_effective, f"{field.n_effective:.1f} independent trials"),
     ):
         best = luck.expected_maximum_sharpe(count, variance)
-        said = f"The best of {words} without skill would show about {best * _A_YEAR:.2f} a year."
+        said = f"The best of {words} without skill would show about {number(best * _A_YEAR, '.2f')} a year."
         yield name, f"sr0{suffix}", best * _A_YEAR, said
         dsr = luck.deflated_sharpe(*moments, n_trials=count, variance=variance)
         verdict = "Luck does not explain it." if dsr >= SURE else "Luck is not ruled out."
-        yield name, f"dsr{suffix}", dsr, f"{ratio} is above that of the luckiest of {words} with {dsr:.1%}. {verdict}"
+        yield (
+            name,
+            f"dsr{suffix}",
+            dsr,
+            f"{ratio} is above that of the luckiest of {words} with {number(dsr, '.1%')}. {verdict}",
+        )
 
 
 def _side_by_side(natural: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +161,7 @@ def _overfitting(natural: pl.DataFrame, ledger: pl.DataFrame) -> Iterator[Row]:
         whole = frame.drop("session").drop_nulls().to_numpy()
         pbo = luck.backtest_overfitting(whole)
         best = f"Of {whole.shape[1]}, the best in one half of the sessions is below the median in the other"
-        yield name, "pbo", pbo, f"{best} {pbo:.0%} of the time. Without skill it is about half of the time."
+        yield name, "pbo", pbo, f"{best} {number(pbo, '.0%')} of the time. Without skill it is about half of the time."
 
 
 def _superior_strategies(ledger: pl.DataFrame) -> Iterator[Row]:
@@ -163,7 +175,7 @@ def _superior_strategies(ledger: pl.DataFrame) -> Iterator[Row]:
     benchmark = losses.pop(BENCHMARK_STRATEGY)
     p_value = luck.superior_ability(benchmark, np.column_stack(list(losses.values())))
     said = f"That none of {len(losses)} strategies on QQQ is better than buy and hold at the same volatility"
-    yield STRATEGIES_ON_QQQ, "spa_p", p_value, f"{said} has p = {p_value:.2f}."
+    yield STRATEGIES_ON_QQQ, "spa_p", p_value, f"{said} has {p_said(p_value)}."
 
 
 def _superior_models(warehouse: Warehouse) -> Iterator[Row]:
@@ -185,11 +197,11 @@ def _superior_models(warehouse: Warehouse) -> Iterator[Row]:
     if BENCHMARK_MODEL in names:
         place = names.index(BENCHMARK_MODEL)
         p_value = luck.superior_ability(losses[:, place], np.delete(losses, place, axis=1))
-        said = f"That none of {len(names) - 1} models is better than {BENCHMARK_MODEL} in {of} has p = {p_value:.2f}."
+        said = f"That none of {len(names) - 1} models is better than {BENCHMARK_MODEL} in {of} has {p_said(p_value)}."
         yield MODELS, "spa_p", p_value, said
     for name, p_value in zip(names, luck.model_confidence(losses), strict=True):
         is_in = p_value > luck.SIZE
-        said = f"{name} {'may be' if is_in else 'is not'} the best in {of}: p = {p_value:.2f}."
+        said = f"{name} {'may be' if is_in else 'is not'} the best in {of}: {p_said(p_value)}."
         yield name, "mcs_p", float(p_value), said
 
 

@@ -35,7 +35,7 @@ from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
 
 # Raise them when the arithmetic changes, so that held rows are made anew.
-COMPARISONS_VERSION = "1"
+COMPARISONS_VERSION = "2"
 LEAD_LAG_VERSION = "1"
 
 FOLLOWER = "QQQ"

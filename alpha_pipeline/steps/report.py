@@ -1,16 +1,24 @@
 """Writes the brief and the tear sheet beside the tables they show."""
 
+import datetime as dt
+import re
+from typing import Final
+
 import polars as pl
 
+from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.reports.daily_report import render_brief, render_html
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.universe import HOLDINGS
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import audit, proof, raw, results, signals
 
-LATEST = "reports/latest.html"
-LATEST_BRIEF = "reports/latest_brief.html"
+FOLDER: Final = "reports"
+LATEST: Final = f"{FOLDER}/latest.html"
+LATEST_BRIEF: Final = f"{FOLDER}/latest_brief.html"
+_OF_A_SESSION: Final = re.compile(rf"{FOLDER}/(?:daily|brief)_(\d{{4}}-\d{{2}}-\d{{2}})\.html")
 
 
 def gather(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> Evidence:
@@ -48,14 +56,25 @@ def gather(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> Evidence:
         coverage=warehouse.read(raw.COVERAGE),
         revisions=warehouse.read(raw.REVISIONS),
         quarantine=warehouse.read(raw.QUARANTINE),
+        survivor_biased=_survivor_biased(),
     )
 
 
-def write_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> str:
+def _survivor_biased() -> frozenset[str]:
+    """The experiments on today's holdings: their past is that of those who are still there."""
+    return frozenset(name for name, one in load_experiments().items() if set(one.tickers) & set(HOLDINGS))
+
+
+def write_report(warehouse: Warehouse, kept: int | None, problems: tuple[str, ...] = ()) -> str:
     """Write the tear sheet and the brief, by session and as the latest; returns the path of the tear sheet.
 
     They are ``reports/daily_SESSION.html``, ``reports/brief_SESSION.html`` and the same as ``LATEST`` and
-    ``LATEST_BRIEF``.
+    ``LATEST_BRIEF``. Those of sessions before the newest `kept` are deleted afterwards.
+
+    Args:
+        warehouse: with signals.
+        kept: sessions whose pages stay, at least 1; None keeps all.
+        problems: what went wrong on the way, in words.
 
     Raises:
         NotEnoughDataError: the warehouse holds no position yet.
@@ -69,4 +88,18 @@ def write_report(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> str:
     ):
         for name in names:
             warehouse.objects.put(name, html.encode())
+    if kept is not None:
+        _forget(warehouse, session, kept)
     return str(warehouse.objects.path(key))
+
+
+def _forget(warehouse: Warehouse, written: dt.date, kept: int) -> None:
+    """Delete the pages of all but the newest sessions; those just written stay, also of a past session.
+
+    Only names that this module gives are touched: another file in the folder is a person's own.
+    """
+    named = {key: found[1] for key in warehouse.objects.list(FOLDER) if (found := _OF_A_SESSION.fullmatch(key))}
+    stay = {*sorted(set(named.values()), reverse=True)[:kept], str(written)}
+    for key, session in named.items():
+        if session not in stay:
+            warehouse.objects.delete(key)

@@ -29,7 +29,7 @@ def test_the_answer_is_said_in_words_and_figures(low: float, high: float, said: 
     assert "information coefficient" in text
     assert "500 sessions." in text
     row = next(line for line in text.splitlines() if line.strip().startswith("ic"))
-    assert row.split()[1:7] == [f"{(low + high) / 2:.4f}", f"{low:.4f}", f"{high:.4f}", "0.2500", "0.0286", "4000"]
+    assert row.split()[1:7] == [f"{(low + high) / 2:+.4f}", f"{low:+.4f}", f"{high:+.4f}", "0.250", "0.0286", "4,000"]
 
 
 def test_what_is_undefined_shows_as_a_dash() -> None:

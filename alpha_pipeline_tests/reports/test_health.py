@@ -1,13 +1,10 @@
 import datetime as dt
 
 import polars as pl
-import pytest
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.reports.health import (
     NEWEST,
-    completeness,
-    completeness_grid,
     coverage_words,
     quarantine_words,
     revisions_words,
@@ -15,29 +12,6 @@ from alpha_pipeline.reports.health import (
 from alpha_pipeline.warehouse.tables import raw
 
 DAYS = calendar.between(dt.date(2024, 1, 2), dt.date(2024, 6, 28))
-GONE = DAYS[3]
-
-
-def held() -> pl.DataFrame:
-    """QQQ whole; SPY without one session of the first quarter; NEW listed in the second."""
-    rows = [("QQQ", day) for day in DAYS] + [("SPY", day) for day in DAYS if day != GONE]
-    rows += [("NEW", day) for day in DAYS if day >= dt.date(2024, 5, 1)]
-    return pl.DataFrame(rows, schema=["ticker", "session"], orient="row")
-
-
-def test_a_missing_session_shows_in_its_quarter_and_a_late_listing_does_not() -> None:
-    shares = {(t, q.month): share for t, q, share in completeness(held()).iter_rows()}
-    first_quarter = len([day for day in DAYS if day.month <= 3])
-    assert shares["QQQ", 1] == shares["QQQ", 4] == shares["SPY", 4] == shares["NEW", 4] == 1
-    assert shares["SPY", 1] == pytest.approx(1 - 1 / first_quarter)
-    assert ("NEW", 1) not in shares
-
-
-def test_the_grid_has_a_row_per_ticker_and_a_gap_before_its_first_bar() -> None:
-    (heat,) = completeness_grid(held()).data
-    assert list(heat.y) == ["NEW", "QQQ", "SPY"]
-    assert heat.z[0][0] is None
-    assert heat.z[2][0] < 1
 
 
 def test_tickers_that_are_not_whole_are_named() -> None:

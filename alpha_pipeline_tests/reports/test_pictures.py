@@ -5,6 +5,7 @@ import polars as pl
 from PIL import Image
 
 from alpha_pipeline.reports import pictures
+from alpha_pipeline.reports.figures import palette
 from alpha_pipeline_tests.reports.test_daily_report import LEDGER, SCORES
 from alpha_pipeline_tests.training.test_artifact import card
 
@@ -27,10 +28,10 @@ def test_loss_curves_show_the_losses() -> None:
 
 
 def test_a_model_whose_interval_holds_zero_is_grey_and_one_above_it_is_not() -> None:
-    def share_of(colour: tuple[int, int, int], scores: pl.DataFrame) -> float:
+    def share_of(colour: tuple[int, ...], scores: pl.DataFrame) -> float:
         return float((pixels(pictures.information_coefficients(scores)) == colour).all(axis=2).mean())
 
-    green = (0x2A, 0x9D, 0x8F)
+    good = tuple(int(palette.GOOD[place : place + 2], 16) for place in (1, 3, 5))
     no_edge, edge = SCORES, SCORES.with_columns(ci_low=pl.lit(0.001))
-    assert share_of(green, no_edge) == 0
-    assert share_of(green, edge) > 0
+    assert share_of(good, no_edge) == 0
+    assert share_of(good, edge) > 0

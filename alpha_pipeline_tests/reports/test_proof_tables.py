@@ -41,12 +41,21 @@ def test_only_what_decides_a_question_is_shown() -> None:
     html = questions_table(proof.COMPARISONS.conform(rows), "ic")
     shown = cells(html)
     assert [row[0] for row in shown] == ["V17 over V12?", "Does the exit pay?"]
-    assert shown[0][1] == '<span class="warn">undecided</span>'
-    assert shown[0][2] == "undecided: &lt;so&gt;"
-    assert shown[0][3].startswith("+0.012")
-    assert "-0.004 to +0.028" in shown[0][3]
-    assert shown[0][4:] == ["0.023", "35,760"]
-    assert shown[1][3].startswith("-0.300")
+    assert shown[0][1] == '<span class="warn">○ undecided</span>'
+    assert shown[0][2].startswith("+0.012 IC")
+    assert "-0.004 to +0.028" in shown[0][2]
+    assert shown[0][3:] == ["0.023", "35,760", "undecided: &lt;so&gt;"]
+    assert shown[1][2].startswith("-0.30 Sharpe")
+
+
+def test_a_lead_is_in_basis_points() -> None:
+    """Its value is a log return for one standard deviation: in thousandths it would read 0.000."""
+    lead = comparison("Does NVDA lead QQQ?", "lead", "undecided", kind="lead", value=0.000214)
+    lead |= {"ci_low": -0.0000312, "ci_high": 0.00046, "minimum_detectable": 0.00035}
+    ((_, _, advantage, detectable, *_),) = cells(questions_table(proof.COMPARISONS.conform(pl.DataFrame([lead])), "ic"))
+    assert advantage.startswith("+2.14 bp")
+    assert "-0.312 to +4.60" in advantage
+    assert detectable == "3.50"
 
 
 def test_a_strategy_stands_with_costs_without_them_and_late() -> None:
@@ -77,9 +86,11 @@ def test_of_each_pair_the_strongest_test_is_shown_beside_the_p_of_all() -> None:
     html = leads_table(proof.LEAD_LAG.conform(pl.DataFrame(rows, schema=proof.LEAD_LAG.columns, orient="row")))
     first, second = cells(html)
     assert first[0] == "NVDA before QQQ"
-    assert first[3:7] == ["2", "+2.10", "0.040", "0.400"]
-    assert second[:3] == ["QQQ before NVDA", '<span class="warn">undecided</span>', "granger, return"]
-    assert second[4] == "&ndash;"
+    assert first[3] == "2"
+    assert re.sub("<.*?>", " ", first[4]) == "+10.0 +0.667 to +19.3 "  # 1.96 errors of 10 / 2.1 either way
+    assert first[5:8] == ["+2.10", "0.040", "0.400"]
+    assert second[:3] == ["QQQ before NVDA", '<span class="warn">○ undecided</span>', "granger, return"]
+    assert second[4:6] == ["&ndash;", "&ndash;"]
 
 
 def test_a_record_stands_beside_what_luck_would_show() -> None:
@@ -114,7 +125,7 @@ def test_alarms_stand_before_what_is_well() -> None:
     )
     shown = cells(audit_table(rows))
     assert [row[0] for row in shown] == ["fill", "lag", "seeds", "a fold"]
-    assert shown[0][1:] == ['<span class="bad">bad</span>', "sold at &lt;yesterday&#x27;s&gt; close"]
+    assert shown[0][1:] == ['<span class="bad">▼ bad</span>', "sold at &lt;yesterday&#x27;s&gt; close"]
 
 
 def test_what_is_not_there_yet_is_said() -> None:

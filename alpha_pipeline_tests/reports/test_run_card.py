@@ -236,7 +236,7 @@ def test_the_page_needs_nothing_beside_itself() -> None:
     assert len(html) < 50_000
     for outside in ("http", "<script", "<link", "@import"):
         assert outside not in html
-    assert "prefers-color-scheme: dark" in html
+    assert "prefers-color-scheme:dark" in html
     assert "width=device-width" in html
     assert re.findall(r"<h2>(.*?)</h2>", html) == [part.title for part in tables(CARD)]
 

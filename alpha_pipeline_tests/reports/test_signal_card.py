@@ -46,7 +46,7 @@ def test_the_card_says_what_to_hold_why_and_when() -> None:
         "decided at the close of 2016-01-29",
         "market: files",
         "Hold 62% QQQ   strong buy: 5 of 6 bull",
-        "5 of 6 bull: strong buy  NVDA 58%  AAPL 49%  missing: META",
+        "5 of 6 bull: strong buy  ▲ NVDA 58%  · AAPL 49%  missing: META",
         "XLK; QQQ allowed by XLK and XLY   XLK +0.40%  XLE -1.20%",
         "normal; expected change +1.3%; P(spike > 10 %) 7%; no exit; size 0.62",
         "Record since 2016-01-05",

@@ -10,7 +10,7 @@ from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, write_report
 from alpha_pipeline.warehouse.tables import audit, proof, results, signals
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 SHOWN: Final = (
     results.LEDGER,
     results.SCORES,
@@ -28,7 +28,7 @@ SHOWN: Final = (
 
 @dg.asset(
     key=["reports", "tear_sheet"],
-    description="The tear sheet and the daily brief of the newest session: self-contained HTML beside the tables.",
+    description="The tear sheet and the daily brief of the newest session: HTML beside the tables that needs nothing.",
     deps=[signals.QQQ_POSITION.asset_key, *(table.asset_key for table in SHOWN)],
     kinds={"html"},
     code_version=CODE_VERSION,
@@ -36,9 +36,10 @@ SHOWN: Final = (
 def tear_sheet(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Write both; without a position yet there is nothing to report."""
     warehouse = alpha.warehouse()
+    kept = alpha.settings().reports_kept
     if not warehouse.units(signals.QQQ_POSITION):
         return dg.MaterializeResult(metadata={"written": "no position yet"})
-    written = write_report(warehouse)
+    written = write_report(warehouse, kept)
     metadata: dict[str, dg.MetadataValue] = {
         "tear_sheet": dg.MetadataValue.path(written),
         "latest": dg.MetadataValue.path(str(warehouse.objects.path(LATEST))),
