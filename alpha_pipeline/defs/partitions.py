@@ -5,6 +5,7 @@ Never ticker x session: tens of thousands of partitions freeze the web UI and sa
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import dagster as dg
 
@@ -33,7 +34,23 @@ SESSIONS = dg.DailyPartitionsDefinition(
 )
 
 
-def sync_tickers(instance: dg.DagsterInstance, warehouse: Warehouse) -> list[str]:
+class Partitions(Protocol):
+    """What holds dynamic partitions: an instance, or the storage below it."""
+
+    def get_dynamic_partitions(self, partitions_def_name: str) -> Sequence[str]:
+        """The keys, in the order that partition ranges follow."""
+        ...
+
+    def add_dynamic_partitions(self, partitions_def_name: str, partition_keys: Sequence[str]) -> None:
+        """Add those of the keys that are missing."""
+        ...
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Remove a key."""
+        ...
+
+
+def sync_tickers(instance: Partitions, warehouse: Warehouse) -> list[str]:
     """Bring the dynamic partitions in line with the tickers that the warehouse follows.
 
     A partition that a person added in the web UI stays, until the sensor for new tickers has asked the source.

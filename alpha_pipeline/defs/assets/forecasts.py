@@ -9,7 +9,7 @@ import polars as pl
 
 from alpha_pipeline.datasets.inputs import FeatureInputs
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import OWNERS, column_schema, picture
+from alpha_pipeline.defs.policy import OWNERS, asset, column_schema, picture
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS
@@ -52,7 +52,7 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
     sets = experiment.inputs.sets if isinstance(experiment.inputs, FeatureInputs) else ()
     inputs = [FEATURE_SETS[name].table.asset_key for name in sets] or [BARS.asset_key]
 
-    @dg.asset(
+    @asset(
         key=["models", experiment.name],
         description=experiment.description,
         deps=[*inputs, FORWARD.asset_key],
@@ -71,6 +71,8 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
     def train(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult[None]]:
         settings = alpha.settings()
         due = _due(experiment, context.partition_keys, alpha)
+        if due:
+            alpha.require_bars(due)
         result = train_experiment(
             alpha.warehouse(),
             experiment,
@@ -211,7 +213,7 @@ def _in_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
-@dg.asset(
+@asset(
     key=DAILY.asset_key,
     description=DAILY.description,
     partitions_def=TICKERS,
@@ -226,6 +228,7 @@ def _in_words(seconds: float) -> str:
 def daily_forecasts(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
     """Forecast with every experiment that is trained on the ticker."""
     settings = alpha.settings()
+    alpha.require_bars(context.partition_keys)
     reports = forecast_tickers(
         alpha.warehouse(),
         list(experiments().values()),
