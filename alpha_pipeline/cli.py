@@ -120,7 +120,7 @@ def run(
     _print_card(settings, problems)
     _write_report(settings, problems)
     console.print(
-        f"[dim]Warehouse {settings.warehouse} · `alpha ui` or `make ui` opens the graph · `alpha sql` queries it[/]",
+        f"[dim]Warehouse {settings.warehouse} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
         soft_wrap=True,
     )
     _alert(settings)

@@ -16,6 +16,17 @@ from alpha_pipeline_tests.defs.world import World
 CHECKOUT: Final = Path(alpha_pipeline.__file__).parents[1]
 BARS: Final = dg.AssetKey(["raw", "bars"])
 
+EARLIER: Final = """
+telemetry:
+  enabled: false
+event_log_storage:
+  module: alpha_pipeline.defs.event_storage
+  class: BatchedSqliteEventLogStorage
+  config:
+    base_dir:
+      env: DAGSTER_HOME
+"""
+
 
 def packaged(name: str) -> bytes:
     return files("alpha_pipeline.defs").joinpath(name).read_bytes()
@@ -69,10 +80,7 @@ def test_a_home_of_an_earlier_version_keeps_its_history(world: World) -> None:
     """It named the event storage alone, with the home as its folder."""
     folder = world.settings.warehouse / ".dagster"
     folder.mkdir(parents=True)
-    (folder / "dagster.yaml").write_text(
-        "telemetry:\n  enabled: false\nevent_log_storage:\n  module: alpha_pipeline.defs.event_storage\n  class: BatchedSqliteEventLogStorage\n"
-        "  config:\n    base_dir:\n      env: DAGSTER_HOME\n"
-    )
+    (folder / "dagster.yaml").write_text(EARLIER)
     os.environ["DAGSTER_HOME"] = str(folder)
     with dg.DagsterInstance.get() as before:
         result = world.run(before, "refresh_bars", tickers=["QQQ"])
