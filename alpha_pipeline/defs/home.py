@@ -66,6 +66,28 @@ def find_home() -> tuple[Path, bool]:
     return home, True
 
 
+def introduce_tickers() -> None:
+    """Show the tickers followed to an instance of the user's own, named by ``DAGSTER_HOME``; a home knows them already.
+
+    For commands of Dagster's own: the instance is there before anything of this package is, and in a folder with other
+    settings nothing else would tell it which partitions there are.
+    """
+    given = Path(os.environ.get("DAGSTER_HOME", "")).expanduser()
+    warehouse = named_warehouse(os.environ)
+    if not given.is_absolute() or not given.is_dir() or _pointers(warehouse).items() <= os.environ.items():
+        return
+    # They take seconds to import, which processes that only open an instance are spared.
+    from alpha_pipeline.defs.partitions import TICKERS  # noqa: PLC0415
+    from alpha_pipeline.warehouse.store import Warehouse  # noqa: PLC0415
+    from alpha_pipeline.warehouse.tickers import followed  # noqa: PLC0415
+
+    instance = dg.DagsterInstance.get()
+    try:
+        instance.add_dynamic_partitions(str(TICKERS.name), followed(Warehouse(warehouse)))
+    finally:
+        instance.dispose()
+
+
 def _enter(warehouse: Path) -> Path:
     held = LocalObjects(warehouse)
     for name in (INSTANCE, WORKSPACE):

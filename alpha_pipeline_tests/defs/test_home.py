@@ -1,14 +1,17 @@
 """The Dagster home lies beside the data it describes, and nothing phones home from it."""
 
 import os
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 import pytest
+import yaml
 
 import alpha_pipeline
+from alpha_pipeline import definitions
 from alpha_pipeline.defs import home
 from alpha_pipeline.universe import UNIVERSE
 from alpha_pipeline_tests.defs.world import World
@@ -45,6 +48,16 @@ def test_the_home_lies_in_the_warehouse_and_children_find_it(world: World) -> No
 def test_the_checkout_says_what_the_package_says(name: str) -> None:
     """Dagster looks for these files at the top of a checkout, and a wheel has no top."""
     assert (CHECKOUT / name).read_bytes() == packaged(name)
+
+
+def test_every_command_loads_the_same_code_location_by_the_same_name() -> None:
+    """Schedules and sensors that were turned on belong to a name: `dagster`, `dg` and `alpha ui` each read another."""
+    tool = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]
+    [location] = yaml.safe_load(packaged(home.WORKSPACE))["load_from"]
+    wanted = (location["python_module"]["module_name"], location["python_module"]["location_name"])
+    project = tool["dg"]["project"]
+    assert (tool["dagster"]["module_name"], tool["dagster"]["code_location_name"]) == wanted
+    assert (project["code_location_target_module"], project["code_location_name"]) == wanted
 
 
 def test_the_settings_follow_the_package(world: World) -> None:
@@ -135,3 +148,26 @@ def test_any_copy_of_the_settings_leads_to_the_home_of_the_warehouse(is_home: bo
     assert os.environ["DAGSTER_HOME"] == str(warehouse / ".dagster")
     assert (warehouse / ".dagster" / "workspace.yaml").exists()
     assert {path.name for path in tmp_path.iterdir()} <= {"warehouse", "dagster.yaml"}
+
+
+def test_an_instance_of_the_users_own_learns_the_tickers_with_the_definitions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    own.mkdir()
+    elsewhere.mkdir()
+    (own / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    monkeypatch.chdir(elsewhere)
+    os.environ["DAGSTER_HOME"] = str(own)
+    definitions.definitions()
+    with dg.DagsterInstance.get() as instance:
+        assert list(instance.get_dynamic_partitions("tickers")) == list(UNIVERSE)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["", "relative", "/not/there"])
+def test_definitions_load_where_no_instance_can_be(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.environ["DAGSTER_HOME"] = given
+    definitions.definitions()
+    assert list(tmp_path.iterdir()) == []
