@@ -35,7 +35,11 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-$(STAMP): pyproject.toml constraints.txt
+# Read by Dagster's own commands in this folder, some of which insist on a home. One that is there is left alone.
+.env:
+	echo 'DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}"' > $@
+
+$(STAMP): pyproject.toml constraints.txt | .env
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 run"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off -c constraints.txt -e '.[dev]'

@@ -4,10 +4,8 @@ Exit codes: 0 done, 1 failed with a message that names the culprit and the fix, 
 """
 
 import datetime as dt
-import os
 import signal
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -122,7 +120,7 @@ def run(
     _print_card(settings, problems)
     _write_report(settings, problems)
     console.print(
-        f"[dim]Warehouse {settings.warehouse} · `alpha ui` or `make ui` opens the graph · `alpha sql` queries it[/]",
+        f"[dim]Warehouse {settings.warehouse} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
         soft_wrap=True,
     )
     _alert(settings)
@@ -292,19 +290,17 @@ def ui(
     warehouse: WarehouseOption = None,
     profile: ProfileOption = None,
     seeds: SeedsOption = None,
-    port: Annotated[int, typer.Option(help="Port on the loopback interface.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on the loopback interface.")] = 3000,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
-    from alpha_pipeline.defs.home import CHECKOUT
+    from alpha_pipeline.defs.home import prepare_home
+    from alpha_pipeline.defs.ui import HOST, require_free, serve
 
     settings = _settings(source, path, warehouse, profile, seeds, of_market=source is None)
+    require_free(port)
     _sync_partitions(settings)
-    console.print(
-        f"Dagster UI: http://127.0.0.1:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True
-    )
-    dagster = Path(sys.executable).with_name("dagster")
-    os.chdir(CHECKOUT)
-    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])  # noqa: S606
+    console.print(f"Dagster UI: http://{HOST}:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True)
+    serve(prepare_home(settings), port)
 
 
 @tickers_app.command("list")
@@ -373,8 +369,6 @@ def main() -> None:
     # process, and every one that it starts, could then only be killed.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Dagster announces at import that single-run backfills are in beta; pinned, that is no news to a user.
-    warnings.filterwarnings("ignore", message=".*is currently in (beta|preview)")
     try:
         app()
     except UsageError as error:
@@ -410,13 +404,10 @@ def _settings(
     settings = load_settings(flags)
     if settings.warehouse.exists() and not settings.warehouse.is_dir():
         raise UsageError(f"--warehouse must name a folder, and {settings.warehouse} is a file.")
-    if of_market and "ALPHA_SOURCE" not in os.environ:
-        from alpha_pipeline.warehouse.market import read_market
-        from alpha_pipeline.warehouse.store import Warehouse
+    if of_market:
+        from alpha_pipeline.warehouse.market import settings_of_market
 
-        market = read_market(Warehouse(settings.warehouse))
-        if market is not None:
-            settings = load_settings({**flags, "ALPHA_SOURCE": market.kind})
+        return settings_of_market(flags)
     return settings
 
 

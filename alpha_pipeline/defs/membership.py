@@ -7,6 +7,7 @@ partitions follow from the warehouse, but for a name that waits for its first tr
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import Protocol
 
 import dagster as dg
 
@@ -16,6 +17,22 @@ from alpha_pipeline.steps.training import has_artifacts
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added, followed
+
+
+class Partitions(Protocol):
+    """What holds dynamic partitions: an instance, or the storage below it."""
+
+    def get_dynamic_partitions(self, partitions_def_name: str) -> Sequence[str]:
+        """The keys, in the order that partition ranges follow."""
+        ...
+
+    def add_dynamic_partitions(self, partitions_def_name: str, partition_keys: Sequence[str]) -> None:
+        """Add those of the keys that are missing."""
+        ...
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Remove a key."""
+        ...
 
 
 @cache
@@ -29,7 +46,7 @@ def partitions_of(experiment: Experiment) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=f"tickers_{experiment.name}")
 
 
-def registered(instance: dg.DagsterInstance, experiment: Experiment) -> list[str]:
+def registered(instance: Partitions, experiment: Experiment) -> list[str]:
     """The partitions of an experiment, in the order that its partition ranges follow."""
     return list(instance.get_dynamic_partitions(str(partitions_of(experiment).name)))
 
@@ -39,7 +56,7 @@ def may_train(experiment: Experiment, ticker: str) -> bool:
     return ticker in experiment.tickers or not is_shared(experiment.architecture)
 
 
-def sync_experiments(instance: dg.DagsterInstance, warehouse: Warehouse, leaving: Sequence[str]) -> None:
+def sync_experiments(instance: Partitions, warehouse: Warehouse, leaving: Sequence[str]) -> None:
     """Bring every experiment's partitions in line with the warehouse.
 
     A partition that a person added in the web UI stays.
@@ -69,7 +86,7 @@ def _was_named(warehouse: Warehouse, experiment: Experiment, ticker: str) -> boo
     return may_train(experiment, ticker) and has_artifacts(warehouse, experiment, ticker)
 
 
-def name_for(instance: dg.DagsterInstance, experiment: Experiment, tickers: Sequence[str]) -> None:
+def name_for(instance: Partitions, experiment: Experiment, tickers: Sequence[str]) -> None:
     """Give an experiment tickers beside its own; from then on they are partitions of it."""
     held = registered(instance, experiment)
     new = [ticker for ticker in tickers if ticker not in held and may_train(experiment, ticker)]
@@ -78,7 +95,7 @@ def name_for(instance: dg.DagsterInstance, experiment: Experiment, tickers: Sequ
 
 
 def to_train(
-    instance: dg.DagsterInstance,
+    instance: Partitions,
     warehouse: Warehouse,
     tickers: Sequence[str] | None,
     chosen: Sequence[str] | None,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.defs.membership import sync_experiments
+from alpha_pipeline.defs.membership import Partitions, sync_experiments
 from alpha_pipeline.steps.signals import FIRST_SESSION
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tickers import followed, gone, leaving
@@ -35,7 +35,7 @@ SESSIONS = dg.DailyPartitionsDefinition(
 )
 
 
-def sync_tickers(instance: dg.DagsterInstance, warehouse: Warehouse) -> list[str]:
+def sync_tickers(instance: Partitions, warehouse: Warehouse) -> list[str]:
     """Bring the dynamic partitions, the experiments' too, in line with the tickers that the warehouse follows.
 
     A partition that a person added in the web UI stays, until the sensor for new tickers has asked the source.

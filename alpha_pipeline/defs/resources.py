@@ -1,16 +1,19 @@
 """What assets are handed: the settings, the warehouse and the source they name."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import dagster as dg
 
 from alpha_pipeline.defs.alive import show_alive
-from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.registry import make_source
 from alpha_pipeline.steps.ingest import last_wanted
-from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market, settings_of_market
 from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.raw import BARS
 
 
 class AlphaResource(dg.ConfigurableResource[None]):
@@ -24,8 +27,8 @@ class AlphaResource(dg.ConfigurableResource[None]):
             show_alive(self.settings().warehouse, context.run.run_id)
 
     def settings(self) -> Settings:
-        """The typed settings."""
-        return load_settings(self.overrides)
+        """The typed settings; a source that nobody named is the one that filled the warehouse."""
+        return settings_of_market(self.overrides)
 
     def warehouse(self) -> Warehouse:
         """The warehouse."""
@@ -40,6 +43,15 @@ class AlphaResource(dg.ConfigurableResource[None]):
         source = make_source(self.settings())
         claim_market(self.warehouse(), MarketRecord(source.kind, source.market))
         return source
+
+    def require_bars(self, tickers: Sequence[str]) -> None:
+        """Refuse to make something of tickers of which none has bars.
+
+        Raises:
+            NotEnoughDataError: none of them has.
+        """
+        if not set(tickers) & set(self.warehouse().units(BARS)):
+            raise NotEnoughDataError(f"No bars of {', '.join(tickers)} are held: refresh raw/bars first.")
 
     def through(self) -> dt.date:
         """The last session to use: the one asked for, else the last that has closed."""

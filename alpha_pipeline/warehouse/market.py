@@ -1,9 +1,12 @@
 """Which market a warehouse holds. Simulated bars can never pass as real ones: one warehouse, one market."""
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alpha_pipeline.errors import AlphaError, MarketMismatchError
+from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.warehouse.store import Warehouse
 
 KEY = "market.json"
@@ -35,6 +38,23 @@ def read_market(warehouse: Warehouse) -> MarketRecord | None:
     """
     data = warehouse.objects.get(KEY)
     return None if data is None else _parse(data, warehouse)
+
+
+def settings_of_market(overrides: Mapping[str, str | None]) -> Settings:
+    """The settings; a source that nobody named is the one that filled the warehouse.
+
+    Args:
+        overrides: as `load_settings` takes them.
+
+    Raises:
+        SettingError: a value that the setting cannot take.
+        AlphaError: `market.json` cannot be read.
+    """
+    settings = load_settings(overrides)
+    market = read_market(Warehouse(settings.warehouse))
+    if market is None or overrides.get("ALPHA_SOURCE") or os.environ.get("ALPHA_SOURCE"):
+        return settings
+    return load_settings({**overrides, "ALPHA_SOURCE": market.kind})
 
 
 def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:

@@ -30,7 +30,7 @@ _LOADED = (
 
 @dataclass(frozen=True)
 class Served:
-    """A running `alpha ui`.
+    """A running web UI.
 
     Attributes:
         url: of the web UI.
@@ -70,16 +70,33 @@ class Served:
         return [one | {"tags": {tag["key"]: tag["value"] for tag in one["tags"]}} for one in results]
 
 
-@contextmanager
-def serve(world: World, log: Path) -> Iterator[Served]:
+def bare_environment() -> dict[str, str]:
+    """The environment of this process without any setting of the package's or of Dagster's."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("ALPHA_", "DAGSTER_"))}
+
+
+def serve(world: World, log: Path) -> contextlib.AbstractContextManager[Served]:
     """Run `alpha ui` on a free port until the block ends; nothing of it survives."""
-    port = _free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ALPHA_", "DAGSTER_"))}
-    command = [str(Path(sys.executable).with_name("alpha")), "ui", "--port", str(port)]
+    alpha = str(Path(sys.executable).with_name("alpha"))
+    return serving([alpha, "ui"], bare_environment() | world.environment, log)
+
+
+@contextmanager
+def serving(command: list[str], environment: dict[str, str], log: Path, folder: Path | None = None) -> Iterator[Served]:
+    """Run a command that serves the web UI, on a free port, until the block ends; nothing of it survives.
+
+    Args:
+        command: without its port.
+        environment: all of it.
+        log: the file that takes what the processes print.
+        folder: to run it in; this process's own when None.
+    """
+    port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
-            env=environment | world.environment,
+            [*command, "--port", str(port)],
+            env=environment,
+            cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -87,7 +104,7 @@ def serve(world: World, log: Path) -> Iterator[Served]:
         )
     try:
         served = Served(f"http://127.0.0.1:{port}", process.pid, log)
-        eventually(lambda: _is_ready(served, process), f"alpha ui is ready, see {log}")
+        eventually(lambda: _is_ready(served, process), f"{' '.join(command)} is ready, see {log}")
         yield served
     finally:
         _stop(process)
@@ -111,7 +128,7 @@ def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> 
 
 def _is_ready(served: Served, process: "subprocess.Popen[bytes]") -> bool:
     if process.poll() is not None:
-        pytest.fail(f"alpha ui ended with {process.returncode}:\n{served.log.read_text()[-3000:]}")
+        pytest.fail(f"it ended with {process.returncode}:\n{served.log.read_text()[-3000:]}")
     try:
         entries = served.ask(_LOADED)["workspaceOrError"]["locationEntries"]
         daemons = served.ask(_DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
@@ -162,7 +179,7 @@ def survivors(session: int) -> list[int]:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

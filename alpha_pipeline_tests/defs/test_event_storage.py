@@ -149,6 +149,7 @@ def test_dagster_loads_it_from_its_yaml(world: World) -> None:
     with open_instance(world.settings) as instance:
         home = world.settings.warehouse / ".dagster"
         reference = InstanceRef.from_dir(str(home))
-        assert isinstance(reference.event_storage, BatchedSqliteEventLogStorage)
+        assert reference.storage is not None
+        assert isinstance(reference.storage.event_log_storage, BatchedSqliteEventLogStorage)
         assert instance.root_directory == str(home)
         assert (home / "history" / "index.db").exists()

@@ -1,13 +1,38 @@
 """The Dagster home lies beside the data it describes, and nothing phones home from it."""
 
 import os
+import tomllib
+from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
+import dagster as dg
 import pytest
+import yaml
 
+import alpha_pipeline
+from alpha_pipeline import definitions
 from alpha_pipeline.defs import home
-from alpha_pipeline.errors import AlphaError
+from alpha_pipeline.universe import UNIVERSE
 from alpha_pipeline_tests.defs.world import World
+
+CHECKOUT: Final = Path(alpha_pipeline.__file__).parents[1]
+BARS: Final = dg.AssetKey(["raw", "bars"])
+
+EARLIER: Final = """
+telemetry:
+  enabled: false
+event_log_storage:
+  module: alpha_pipeline.defs.event_storage
+  class: BatchedSqliteEventLogStorage
+  config:
+    base_dir:
+      env: DAGSTER_HOME
+"""
+
+
+def packaged(name: str) -> bytes:
+    return files("alpha_pipeline.defs").joinpath(name).read_bytes()
 
 
 def test_the_home_lies_in_the_warehouse_and_children_find_it(world: World) -> None:
@@ -19,16 +44,32 @@ def test_the_home_lies_in_the_warehouse_and_children_find_it(world: World) -> No
     assert int(os.environ["DAGSTER_EVENT_BATCH_SIZE"]) > 0
 
 
-def test_the_settings_follow_the_checkout(world: World) -> None:
+@pytest.mark.parametrize("name", [home.INSTANCE, home.WORKSPACE])
+def test_the_checkout_says_what_the_package_says(name: str) -> None:
+    """Dagster looks for these files at the top of a checkout, and a wheel has no top."""
+    assert (CHECKOUT / name).read_bytes() == packaged(name)
+
+
+def test_every_command_loads_the_same_code_location_by_the_same_name() -> None:
+    """Schedules and sensors that were turned on belong to a name: `dagster`, `dg` and `alpha ui` each read another."""
+    tool = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]
+    [location] = yaml.safe_load(packaged(home.WORKSPACE))["load_from"]
+    wanted = (location["python_module"]["module_name"], location["python_module"]["location_name"])
+    project = tool["dg"]["project"]
+    assert (tool["dagster"]["module_name"], tool["dagster"]["code_location_name"]) == wanted
+    assert (project["code_location_target_module"], project["code_location_name"]) == wanted
+
+
+def test_the_settings_follow_the_package(world: World) -> None:
     """An old home takes a new version's settings; an unchanged file is not written again."""
     file = home.prepare_home(world.settings) / "dagster.yaml"
-    assert file.read_bytes() == (home.CHECKOUT / "dagster.yaml").read_bytes()
+    assert file.read_bytes() == packaged("dagster.yaml")
     before = file.stat().st_mtime_ns
     home.prepare_home(world.settings)
     assert file.stat().st_mtime_ns == before
     file.write_text("telemetry:\n  enabled: true\n")
     home.prepare_home(world.settings)
-    assert file.read_bytes() == (home.CHECKOUT / "dagster.yaml").read_bytes()
+    assert file.read_bytes() == packaged("dagster.yaml")
 
 
 def test_the_instance_survives_and_tells_nobody(world: World) -> None:
@@ -48,7 +89,85 @@ def test_a_killed_run_frees_its_pool_slot(world: World) -> None:
         assert instance.get_settings("run_monitoring")["free_slots_after_run_end_seconds"] == 60
 
 
-def test_a_missing_template_is_named(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "CHECKOUT", tmp_path)
-    with pytest.raises(AlphaError, match=r"dagster\.yaml is missing"):
-        home.prepare_home(world.settings)
+def test_a_home_of_an_earlier_version_keeps_its_history(world: World) -> None:
+    """It named the event storage alone, with the home as its folder."""
+    folder = world.settings.warehouse / ".dagster"
+    folder.mkdir(parents=True)
+    (folder / "dagster.yaml").write_text(EARLIER)
+    os.environ["DAGSTER_HOME"] = str(folder)
+    with dg.DagsterInstance.get() as before:
+        result = world.run(before, "refresh_bars", tickers=["QQQ"])
+        assert result.success
+        before.add_dynamic_partitions("tickers", ["PLTR"])
+        held = before.get_dynamic_partitions("tickers")
+    with home.open_instance(world.settings) as after:
+        assert after.get_materialized_partitions(BARS) == {"QQQ"}
+        assert [run.run_id for run in after.get_runs()] == [result.run_id]
+        assert len(after.all_logs(result.run_id)) > 10
+        assert after.get_dynamic_partitions("tickers") == held
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["history", "schedules", "storage"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "warehouse"),
+    [
+        ({}, "here/warehouse"),
+        ({"ALPHA_WAREHOUSE": "market"}, "here/market"),
+        ({"DAGSTER_HOME": "{}/there"}, "there/warehouse"),
+        ({"DAGSTER_HOME": "{}/market/.dagster"}, "market"),
+        ({"DAGSTER_HOME": "{}/market/.dagster", "ALPHA_WAREHOUSE": "{}/other"}, "other"),
+        ({"DAGSTER_HOME": "", "ALPHA_WAREHOUSE": ""}, "here/warehouse"),
+    ],
+    ids=str,
+)
+def test_a_command_of_dagsters_finds_the_warehouse(
+    environ: dict[str, str], warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    given = {name: value.format(tmp_path) for name, value in environ.items()}
+    assert home.named_warehouse(given) == tmp_path.resolve() / warehouse
+
+
+@pytest.mark.parametrize("is_home", [False, True], ids=["the checkout", "the home of a warehouse"])
+def test_any_copy_of_the_settings_leads_to_the_home_of_the_warehouse(is_home: bool, tmp_path: Path) -> None:
+    """`DagsterInstance.get` is what a command of Dagster's does with a DAGSTER_HOME."""
+    warehouse = tmp_path / "warehouse"
+    read = warehouse / ".dagster" if is_home else tmp_path
+    read.mkdir(parents=True, exist_ok=True)
+    (read / "dagster.yaml").write_bytes(packaged("dagster.yaml"))
+    os.environ["DAGSTER_HOME"] = str(read)
+    with dg.DagsterInstance.get() as instance:
+        assert instance.root_directory == str(warehouse / ".dagster")
+        assert instance.compute_log_manager.get_captured_local_path(["run"], "out").startswith(  # type: ignore[attr-defined]
+            str(warehouse / ".dagster")
+        )
+        # Known before anything was refreshed: a fresh checkout can be asked for any of them.
+        assert list(instance.get_dynamic_partitions("tickers")) == list(UNIVERSE)
+    assert os.environ["ALPHA_WAREHOUSE"] == str(warehouse)
+    assert os.environ["DAGSTER_HOME"] == str(warehouse / ".dagster")
+    assert (warehouse / ".dagster" / "workspace.yaml").exists()
+    assert {path.name for path in tmp_path.iterdir()} <= {"warehouse", "dagster.yaml"}
+
+
+def test_an_instance_of_the_users_own_learns_the_tickers_with_the_definitions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    own.mkdir()
+    elsewhere.mkdir()
+    (own / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    monkeypatch.chdir(elsewhere)
+    os.environ["DAGSTER_HOME"] = str(own)
+    definitions.definitions()
+    with dg.DagsterInstance.get() as instance:
+        assert list(instance.get_dynamic_partitions("tickers")) == list(UNIVERSE)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["", "relative", "/not/there"])
+def test_definitions_load_where_no_instance_can_be(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.environ["DAGSTER_HOME"] = given
+    definitions.definitions()
+    assert list(tmp_path.iterdir()) == []

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import code_of
+from alpha_pipeline.defs.policy import asset, code_of
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.steps import features as steps
 from alpha_pipeline.warehouse.store import Warehouse
@@ -21,7 +20,7 @@ Build = Callable[[Warehouse, Sequence[str]], steps.Report]
 def _ticker_asset(table: Table, build: Build, version: str) -> dg.AssetsDefinition:
     """An asset that fills one table for every ticker named and reports its rows per ticker."""
 
-    @dg.asset(
+    @asset(
         key=table.asset_key,
         # Ticker by ticker, those too that read other tickers' bars: a backfill follows the edges downstream, and
         # one ticker chosen in the web UI would become the models of all of them.
@@ -33,12 +32,8 @@ def _ticker_asset(table: Table, build: Build, version: str) -> dg.AssetsDefiniti
         metadata=code_of(build),
     )
     def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
-        warehouse = alpha.warehouse()
-        if not set(context.partition_keys) & set(warehouse.units(BARS)):
-            raise NotEnoughDataError(
-                f"No bars of {', '.join(context.partition_keys)} are held: refresh raw/bars first."
-            )
-        for ticker, rows in build(warehouse, context.partition_keys).items():
+        alpha.require_bars(context.partition_keys)
+        for ticker, rows in build(alpha.warehouse(), context.partition_keys).items():
             context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=ticker)
 
     return fill

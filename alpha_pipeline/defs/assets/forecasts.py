@@ -10,7 +10,7 @@ from pydantic import Field
 from alpha_pipeline.datasets.inputs import FeatureInputs
 from alpha_pipeline.defs.membership import experiments, partitions_of, registered
 from alpha_pipeline.defs.partitions import TICKERS
-from alpha_pipeline.defs.policy import code_of, picture
+from alpha_pipeline.defs.policy import asset, code_of, picture
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS
@@ -47,7 +47,7 @@ class Which(dg.Config):
     experiments: list[str] | None = Field(default=None, description="By name; all when null.")
 
 
-@dg.asset(
+@asset(
     key=TRAINED,
     description=(
         "The training of every experiment on one ticker. Making it trains what is missing of each experiment that has "
@@ -63,6 +63,7 @@ class Which(dg.Config):
 def trained(context: dg.AssetExecutionContext, config: Which, alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Train experiment after experiment; one that fails stops no other."""
     asked, failed = context.partition_keys, dict[str, str]()
+    alpha.require_bars(asked)
     for name, experiment in experiments().items():
         due = [ticker for ticker in registered(context.instance, experiment) if ticker in asked]
         if not due or (config.experiments is not None and name not in config.experiments):
@@ -81,7 +82,7 @@ def trained(context: dg.AssetExecutionContext, config: Which, alpha: AlphaResour
 def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
     """The asset of one experiment: its trained members, one partition per ticker that it trains."""
 
-    @dg.asset(
+    @asset(
         key=["models", experiment.name],
         description=experiment.description,
         # After the training of all: what that has made needs no run of its own in a backfill of both.
@@ -100,6 +101,7 @@ def model_asset(experiment: Experiment) -> dg.AssetsDefinition:
         output_required=False,
     )
     def train(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult[None]]:
+        alpha.require_bars(context.partition_keys)
         shown = _train(context, alpha, experiment, context.partition_keys)
         if len(shown) == len(context.partition_keys):
             for ticker, metadata in shown.items():
@@ -245,7 +247,7 @@ def _in_words(seconds: float) -> str:
 _NONE = dg.SpecificPartitionsPartitionMapping(())
 
 
-@dg.asset(
+@asset(
     key=DAILY.asset_key,
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -258,6 +260,7 @@ _NONE = dg.SpecificPartitionsPartitionMapping(())
 def daily_forecasts(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
     """Forecast with every experiment that is trained on the ticker."""
     settings = alpha.settings()
+    alpha.require_bars(context.partition_keys)
     reports = forecast_tickers(
         alpha.warehouse(),
         list(experiments().values()),

@@ -1,7 +1,7 @@
 """Raw assets: one step fetches, judges and stores the bars of every ticker named."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -13,6 +13,7 @@ from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.ingest import IngestReport, first_bar, record_failure, refresh_tickers
 from alpha_pipeline.steps.second_opinion import consult
 from alpha_pipeline.universe import HOLDINGS, VIX
+from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
 
 CODE_VERSION = "1"
@@ -35,6 +36,8 @@ REQUESTS_BETWEEN_ROUNDS = 60.0
     ],
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    # One table can be asked for alone; what the source says fills all of them.
+    can_subset=True,
 )
 def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult[None]]:
     """Fetch each ticker, keep what can be trusted, and mark exactly those that succeeded."""
@@ -55,14 +58,12 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
     for ticker, error in failures.items():
         record_failure(warehouse, ticker, str(error))
     filled = _consult(context, alpha)
+    selected = [table for table in TABLES if dg.AssetKey(table.asset_key) in context.selected_asset_keys]
+    whole = [] if failures else selected
+    _mark(context, done, [table for table in TABLES if table not in whole])
     if not failures:
-        yield from _results(context, done)
+        yield from _results(context, done, whole)
         return
-    for report in done:
-        for table in TABLES:
-            # The figures are the bars'.
-            metadata = _metadata(report) if table is raw.BARS else None
-            context.log_event(dg.AssetMaterialization(table.asset_key, partition=report.ticker, metadata=metadata))
     # A holding that the source does not carry is a gap in the source, not a failure of the day.
     gaps = {t for t, error in failures.items() if isinstance(error, UnknownTickerError) and t in HOLDINGS}
     helped = {VIX} if alpha.through() in filled else set()
@@ -90,11 +91,23 @@ def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[d
     return said.filled
 
 
-def _results(context: dg.AssetExecutionContext, done: list[IngestReport]) -> Iterator[dg.MaterializeResult[None]]:
-    # On the bars alone: Dagster asks its database for the partitions anew at each call.
+def _mark(context: dg.AssetExecutionContext, done: list[IngestReport], tables: Sequence[Table]) -> None:
+    """Mark tables one by one: of the tickers that succeeded where others failed, or beside the table asked for."""
     for report in done:
-        context.add_asset_metadata(_metadata(report), asset_key=raw.BARS.asset_key, partition_key=report.ticker)
-    for table in TABLES:
+        for table in tables:
+            # The figures are the bars'.
+            metadata = _metadata(report) if table is raw.BARS else None
+            context.log_event(dg.AssetMaterialization(table.asset_key, partition=report.ticker, metadata=metadata))
+
+
+def _results(
+    context: dg.AssetExecutionContext, done: list[IngestReport], tables: Sequence[Table]
+) -> Iterator[dg.MaterializeResult[None]]:
+    if raw.BARS in tables:
+        # On the bars alone: Dagster asks its database for the partitions anew at each call.
+        for report in done:
+            context.add_asset_metadata(_metadata(report), asset_key=raw.BARS.asset_key, partition_key=report.ticker)
+    for table in tables:
         yield dg.MaterializeResult(asset_key=table.asset_key)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.partitions import SESSIONS
-from alpha_pipeline.defs.policy import code_of
+from alpha_pipeline.defs.policy import asset, code_of
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.reports.run_card import digest, render_markdown
@@ -44,7 +44,7 @@ def _session_asset(
         summary: further metadata of the newest session.
     """
 
-    @dg.asset(
+    @asset(
         key=table.asset_key,
         deps=deps,
         partitions_def=SESSIONS,

@@ -1,0 +1,58 @@
+"""Every asset can be asked for alone, as `dagster asset materialize` does, also before anything is there."""
+
+import dagster as dg
+import pytest
+
+from alpha_pipeline.defs.assets.raw import TABLES
+from alpha_pipeline.defs.partitions import sync_tickers
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline_tests.defs.world import LAST, World, failures, fresh_defs
+
+
+def alone(world: World, instance: dg.DagsterInstance) -> dict[str, dg.ExecuteInProcessResult]:
+    """Each asset in a run of its own, in the order of their names: nothing that it is made from comes before it."""
+    repository = fresh_defs(world.environment).get_repository_def()
+    results = {}
+    for key in sorted(repository.asset_graph.get_all_asset_keys()):
+        partitions = repository.asset_graph.get(key).partitions_def
+        is_by_ticker = isinstance(partitions, dg.DynamicPartitionsDefinition)
+        partition = None if partitions is None else "QQQ" if is_by_ticker else LAST.isoformat()
+        job = repository.get_implicit_job_def_for_assets([key])
+        assert job is not None, key
+        results[key.to_user_string()] = job.execute_in_process(
+            instance=instance,
+            partition_key=partition,
+            asset_selection=[key],
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    return results
+
+
+@pytest.mark.slow
+def test_every_asset_alone_is_made_or_says_what_it_lacks(world: World, instance: dg.DagsterInstance) -> None:
+    sync_tickers(instance, world.warehouse)
+    results = alone(world, instance)
+    said = {name: failures(result) for name, result in results.items() if not result.success}
+    by_ticker = ("features/", "targets/", "models/", "forecasts/")
+    assert set(said) == {name for name in results if name.startswith(by_ticker)}
+    for words in said.values():
+        [sentence] = words
+        assert "No bars of QQQ are held: refresh raw/bars first." in sentence
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_one_raw_table_alone_brings_and_marks_its_neighbours(
+    world: World, instance: dg.DagsterInstance, table: Table
+) -> None:
+    key = dg.AssetKey(table.asset_key)
+    result = world.run(instance, "refresh_bars", tickers=["QQQ"], assets=[key])
+    assert result.success
+    assert {planned.asset_key for planned in result.get_asset_materialization_events()} >= {key}
+    for other in TABLES:
+        assert instance.get_materialized_partitions(dg.AssetKey(other.asset_key)) == {"QQQ"}
+        records = instance.fetch_materializations(dg.AssetKey(other.asset_key), limit=10).records
+        assert len(records) == 1
+    bars = instance.fetch_materializations(dg.AssetKey(["raw", "bars"]), limit=1).records[0].asset_materialization
+    assert bars is not None
+    assert bars.metadata["status"].value == "complete"
