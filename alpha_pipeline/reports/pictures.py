@@ -2,15 +2,18 @@
 
 import io
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from alpha_pipeline.reports.figures import OTHER_COLOUR, STRATEGY_COLOURS, drawdown, in_order
 from alpha_pipeline.training.artifact import Card
+
+# Half a second to import, and every process that loads the graph would wait for it.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INCHES: Final = (9.0, 4.6)
 _DPI: Final = 100
@@ -22,7 +25,9 @@ def equity(ledger: pl.DataFrame) -> bytes:
     Args:
         ledger: rows of ``portfolio.ledger``.
     """
-    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+    from matplotlib.ticker import PercentFormatter
+
+    figure = _blank(_INCHES)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     for strategy in in_order(ledger["strategy"]):
         rows = ledger.filter(strategy=strategy).sort("session")
@@ -50,7 +55,7 @@ def information_coefficients(scores: pl.DataFrame) -> bytes:
         scores: rows of ``evaluation.scores``.
     """
     rows = scores.filter(ticker="*", horizon=1, window="whole", metric="ic").sort("value")
-    figure = Figure(figsize=(_INCHES[0], 1.2 + 0.3 * rows.height), dpi=_DPI, layout="constrained")
+    figure = _blank((_INCHES[0], 1.2 + 0.3 * rows.height))
     axes = figure.subplots()
     values, low, high = (rows[name].fill_null(strategy="zero").to_numpy() for name in ("value", "ci_low", "ci_high"))
     colours = [STRATEGY_COLOURS["vol_target_15"] if least > 0 else OTHER_COLOUR for least in low]
@@ -69,7 +74,7 @@ def learning(cards: Sequence[Card]) -> bytes:
     Args:
         cards: of members that were trained by gradient descent, a seed each.
     """
-    figure = Figure(figsize=(6.0, 2.8), dpi=80, layout="constrained")
+    figure = _blank((6.0, 2.8), dpi=80)
     axes = figure.subplots()
     for place, card in enumerate(cards):
         judged = card.validation_curve
@@ -85,7 +90,13 @@ def learning(cards: Sequence[Card]) -> bytes:
     return _png(figure, axes)
 
 
-def _png(figure: Figure, *axes: Axes) -> bytes:
+def _blank(inches: tuple[float, float], dpi: int = _DPI) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=inches, dpi=dpi, layout="constrained")
+
+
+def _png(figure: "Figure", *axes: "Axes") -> bytes:
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)
         one.grid(axis="y", linewidth=0.5, alpha=0.4)
