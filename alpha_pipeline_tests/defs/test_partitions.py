@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.partitions import SESSIONS, TICKERS, blocks, of_range, range_tags, sync_tickers
+from alpha_pipeline.defs.policy import asset
 from alpha_pipeline.universe import UNIVERSE
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline.warehouse.store import Warehouse
@@ -102,7 +103,7 @@ def test_a_range_is_what_dagster_takes_for_one(instance: dg.DagsterInstance) -> 
     """The tags' names are Dagster's: a run that carries them covers every key between, in the order registered."""
     seen: list[str] = []
 
-    @dg.asset(partitions_def=TICKERS, backfill_policy=dg.BackfillPolicy.single_run())
+    @asset(partitions_def=TICKERS, backfill_policy=dg.BackfillPolicy.single_run())
     def watched(context: dg.AssetExecutionContext) -> None:
         seen.extend(context.partition_keys)
 
