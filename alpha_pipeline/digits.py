@@ -27,6 +27,19 @@ def number(value: object, form: str) -> str:
     return format(float(value), re.sub(r"\.\d+", f".{places}", form))
 
 
+def alike(form: str, *values: object) -> list[str]:
+    """Numbers that belong together, such as a figure and the ends of its interval, with the same places.
+
+    As many as the format has, or as show two digits of the largest; a small one that they would hide gets more.
+    """
+    known = [float(one) for one in values if isinstance(one, float | int) and math.isfinite(one) and one]
+    if known:
+        largest = max(abs(one) for one in known) * (100 if form.endswith("%") else 1)
+        places = max(_places(largest, _KEPT), int(re.sub(r".*\.(\d+).*", r"\1", form)))
+        form = re.sub(r"\.\d+", f".{min(places, _MOST_PLACES)}", form)
+    return [number(one, form) for one in values]
+
+
 def significant(value: object, digits: int = 3, sign: str = "+") -> str:
     """A number with so many significant digits; the places before the point are never rounded."""
     if not isinstance(value, float | int) or not math.isfinite(value):

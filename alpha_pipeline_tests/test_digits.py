@@ -60,3 +60,21 @@ def test_a_p_value_is_never_nought(value: float, alone: str, said: str) -> None:
 )
 def test_a_probability_is_certain_only_where_it_is(value: object, shown: str) -> None:
     assert digits.probability(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("form", "values", "shown"),
+    [
+        ("+.3f", (0.0123, -0.0041, 0.0281), ["+0.012", "-0.004", "+0.028"]),
+        ("+.3f", (-0.0005021, -0.00081, -0.00024), ["-0.00050", "-0.00081", "-0.00024"]),
+        ("+.3f", (0.0123, -0.00004, 0.0281), ["+0.012", "-0.000040", "+0.028"]),
+        (".1%", (0.532, 0.521, 0.5423), ["53.2%", "52.1%", "54.2%"]),
+        (".1%", (0.0003, 0.0, 0.0006), ["0.030%", "0.000%", "0.060%"]),
+        ("+.2f", (0.9, None, math.nan), ["+0.90", "-", "-"]),
+        ("+.2f", (0.0, 0.0, 0.0), ["0.00", "0.00", "0.00"]),
+    ],
+)
+def test_a_figure_and_its_interval_have_the_same_places(
+    form: str, values: tuple[object, ...], shown: list[str]
+) -> None:
+    assert digits.alike(form, *values) == shown

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from alpha_pipeline.digits import number
+from alpha_pipeline.digits import alike, number
 from alpha_pipeline.evaluation import linearised
 from alpha_pipeline.evaluation.bootstrap import session_numbers
 from alpha_pipeline.evaluation.differences import (
@@ -76,7 +76,7 @@ class Comparison:
         if self.sentence:
             return self.sentence
         found = self.found
-        value, low, high = (number(one, "+.3f") for one in (found.value, found.ci_low, found.ci_high))
+        value, low, high = alike("+.3f", found.value, found.ci_low, found.ci_high)
         figures = f"{value} ({low} to {high})"
         said = {
             "better": f"{self.a} is better than {self.b} in {self.label}: {figures}.",

@@ -41,11 +41,17 @@ def basis_points(value: object) -> str:
     return _said(digits.basis_points(value))
 
 
+def alike(form: str, *values: object) -> list[str]:
+    """Numbers that belong together, with the same places."""
+    return [_said(one) for one in digits.alike(form, *values)]
+
+
 def with_interval(value: object, low: object, high: object, form: str) -> str:
     """A number, and its interval in grey under it where there is one."""
     if low is None or high is None:
         return number(value, form)
-    return f"{number(value, form)}{between(number(low, form), number(high, form))}"
+    shown, *ends = alike(form, value, low, high)
+    return f"{shown}{between(*ends)}"
 
 
 def between(low: str, high: str) -> str:

@@ -74,7 +74,7 @@ def _advantages(comparisons: pl.DataFrame) -> list[Advantage]:
 
 
 def _said(one: Advantage) -> str:
-    value, low, high = (digits.number(x, "+.2f") for x in (one.value, one.low, one.high))
+    value, low, high = digits.alike("+.2f", one.value, one.low, one.high)
     words = {"better": "better", "worse": "worse"}.get(one.verdict, "undecided")
     return f"against {one.over.replace('_', ' ')} {value} ({low} to {high}): {words}"
 

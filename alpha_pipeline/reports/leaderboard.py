@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from alpha_pipeline.digits import alike
 from alpha_pipeline.digits import number as shown
 from alpha_pipeline.evaluation.luck import SIZE
 from alpha_pipeline.evaluation.outcomes import POOLED
@@ -160,7 +161,8 @@ def _reach(found: Sequence[Bounded]) -> tuple[float, float]:
 def _picture(ic: Bounded | None, reach: tuple[float, float], name: str) -> str:
     if ic is None:
         return "&ndash;"
-    words = f"{name} {shown(ic.value, '+.3f')}, {shown(ic.low, '+.3f')} to {shown(ic.high, '+.3f')}; no skill: 0"
+    value, low, high = alike("+.3f", *ic)
+    words = f"{name} {value}, {low} to {high}; no skill: 0"
     return dot_and_bar(*ic, reach=reach, bar=0.0, words=words)
 
 

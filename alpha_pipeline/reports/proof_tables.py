@@ -22,6 +22,7 @@ _UNITS: Final = {
     "spike_auc": (".3f", "AUC"),
     "spike_brier_skill": (".2%", "Brier skill"),
 }
+_PLAIN: Final = (".3f", "")
 _LEAD: Final = "lead"
 
 
@@ -39,7 +40,7 @@ def questions_table(comparisons: pl.DataFrame, primary: str) -> str:
             escape(row["name"]),
             verdict(row["verdict"]),
             _advantage(row),
-            _in_unit(row["statistic"], row["minimum_detectable"], ""),
+            _detectable(row["statistic"], row["minimum_detectable"]),
             f"{row['n']:,}",
             escape(row["words"]),
         ]
@@ -53,15 +54,18 @@ def _advantage(row: Mapping[str, Any]) -> str:
     """A value with its unit, and its interval in the same."""
     statistic = row["statistic"]
     unit = "bp" if statistic == _LEAD else _UNITS.get(statistic, ("", statistic.replace("_", " ")))[1]
-    value, low, high = (_in_unit(statistic, row[name], "+") for name in ("value", "ci_low", "ci_high"))
-    bounds = cells.between(low, high) if row["ci_low"] is not None else ""
-    return f"{value} {escape(unit)}{bounds}"
-
-
-def _in_unit(statistic: str, value: float | None, sign: str) -> str:
+    figures = [row[name] for name in ("value", "ci_low", "ci_high")]
     if statistic == _LEAD:
-        return cells.basis_points(value) if sign else cells.basis_points(value).removeprefix("+")
-    return number(value, sign + _UNITS.get(statistic, (".3f", ""))[0])
+        value, low, high = map(cells.basis_points, figures)
+    else:
+        value, low, high = cells.alike(f"+{_UNITS.get(statistic, _PLAIN)[0]}", *figures)
+    return f"{value} {escape(unit)}{cells.between(low, high) if row['ci_low'] is not None else ''}"
+
+
+def _detectable(statistic: str, value: float | None) -> str:
+    if statistic == _LEAD:
+        return cells.basis_points(value).removeprefix("+")
+    return number(value, _UNITS.get(statistic, _PLAIN)[0])
 
 
 def records_table(records: pl.DataFrame) -> str:
