@@ -7,7 +7,6 @@ from typing import Final
 import polars as pl
 
 from alpha_pipeline.models.spec import load_experiments
-from alpha_pipeline.reports.daily_report import render_brief, render_html
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.ingest import final_bars
@@ -79,6 +78,9 @@ def write_report(warehouse: Warehouse, kept: int | None, problems: tuple[str, ..
     Raises:
         NotEnoughDataError: the warehouse holds no position yet.
     """
+    # Matplotlib takes half a second to import, and every process that loads the graph would wait for it.
+    from alpha_pipeline.reports.daily_report import render_brief, render_html  # noqa: PLC0415
+
     evidence = gather(warehouse, problems)
     session = evidence.card.session
     key = f"reports/daily_{session}.html"

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import HOURLY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -75,6 +75,7 @@ def dressed(axes: Axes, grid: str = "y") -> Axes:
 def dated(axes: Axes, width: int) -> None:
     """As many dates under the axes as there is room for."""
     locator = AutoDateLocator(minticks=3, maxticks=max(4, width // 90))
+    locator.intervald[HOURLY] = [24]  # bars are daily: two or three sessions are given days, not hours
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
