@@ -65,6 +65,7 @@ def dressed(axes: Axes, grid: str = "y") -> Axes:
         spine.set_visible(side == "bottom" and grid == "y")
         spine.set_color(palette.ZERO)
     axes.tick_params(color=palette.ZERO, labelcolor=palette.QUIET, labelsize=SMALL, length=3, width=1)
+    axes.tick_params(axis="x", pad=6)  # clear of the lowest label beside the axes
     if grid:
         axes.grid(axis=grid, color=palette.LINE, linewidth=1)  # type: ignore[arg-type]
         axes.tick_params(axis=grid, length=0)  # type: ignore[arg-type]
