@@ -21,7 +21,7 @@ from alpha_pipeline_tests.browser import Reader, a_reader
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
 COLOURS: Final = 255
-SETTLED: Final = 4.0  # seconds until figures and graphs are drawn
+SETTLED: Final = 4.0  # seconds until the web UI has drawn a graph or a dialog
 WIDTH, HEIGHT = 1100, 4000  # an element is pictured as far as the window reaches
 TERMINAL: Final = """<!doctype html><meta charset="utf-8"><body style="margin:0">
 <pre style="display:inline-block;margin:0;padding:16px;font:14px/1.35 monospace;
@@ -70,8 +70,7 @@ def pictures(warehouse: Path, ui: str, folder: Path) -> Iterator[tuple[str, byte
 def element(reader: Reader, url: str, selector: str) -> bytes:
     """One element of a page, whole."""
     if reader.driver.current_url != url:
-        reader.open(url)
-        time.sleep(SETTLED)
+        reader.open(url)  # a page of ours runs nothing: once loaded it is drawn
     shot: bytes = reader.driver.find_element(By.CSS_SELECTOR, selector).screenshot_as_png
     return shot
 

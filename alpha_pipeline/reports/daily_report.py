@@ -134,8 +134,9 @@ def _luck(evidence: Evidence) -> list[Section]:
         ),
         Section(
             "Do NVDA and TSLA lead QQQ?",
-            "What a close says of the other's return from a later open on, the strongest test of each pair; the last p "
-            "counts every test that was run.",
+            "What a close says of the other's return from a later open on, the strongest test of each pair. Slope: "
+            "basis points for one standard deviation of the leader, with the interval of this test alone; the verdict "
+            "and the last p count every test that was run.",
             leads_table(evidence.lead_lag),
         ),
         Section(

@@ -57,7 +57,7 @@ def edge(evidence: Evidence) -> Edge:
     against = "; ".join(_said(one) for one in advantages)
     odds = f"{digits.probability(luck)} likely to be above luck, {digits.probability(1 - SIZE)} are wanted"
     if luck is None:
-        odds = "it never moved, and has no ratio of its own"
+        odds = "whether it is above luck is not known"
     return Edge(
         is_shown, (f"{answer}.", f"Sharpe ratio of the position {against}; {odds}.", *_models(evidence)), advantages
     )

@@ -63,7 +63,7 @@ def set_up(reader: Reader, width: int, **features: str) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
 
 
-@pytest.mark.parametrize("width", [1200, 760, 400])
+@pytest.mark.parametrize("width", [1200, 760, 600, 400])
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_fits_its_screen_and_no_text_of_a_figure_is_cut_or_covered(
     reader: Reader, page: str, width: int

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.dates import HOURLY, AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from alpha_pipeline.reports.figures import palette
@@ -24,6 +25,7 @@ NARROW: Final = 370  # a telephone's
 TEXT: Final = 12.0
 SMALL: Final = 11.0
 _PANEL: Final = 180
+_SHORT: Final = 60  # days: below, ticks would be hours
 _BESIDE_PANELS: Final = 46  # pixels for the labels on the left
 _UNDER_PANELS: Final = 40  # and below
 _LABELS: Final = 60  # pixels of a figure's width that are no axes
@@ -65,6 +67,7 @@ def dressed(axes: Axes, grid: str = "y") -> Axes:
         spine.set_visible(side == "bottom" and grid == "y")
         spine.set_color(palette.ZERO)
     axes.tick_params(color=palette.ZERO, labelcolor=palette.QUIET, labelsize=SMALL, length=3, width=1)
+    axes.tick_params(axis="x", pad=6)  # clear of the lowest label beside the axes
     if grid:
         axes.grid(axis=grid, color=palette.LINE, linewidth=1)  # type: ignore[arg-type]
         axes.tick_params(axis=grid, length=0)  # type: ignore[arg-type]
@@ -73,9 +76,14 @@ def dressed(axes: Axes, grid: str = "y") -> Axes:
 
 
 def dated(axes: Axes, width: int) -> None:
-    """As many dates under the axes as there is room for."""
-    locator = AutoDateLocator(minticks=3, maxticks=max(4, width // 90))
-    locator.intervald[HOURLY] = [24]  # bars are daily: two or three sessions are given days, not hours
+    """As many dates under the axes as there is room for, whole sessions also where there are few."""
+    most = max(4, width // 90)
+    first, last = axes.get_xlim()
+    if last - first < _SHORT:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=min(most, 6), integer=True))
+        axes.xaxis.set_major_formatter(DateFormatter("%d %b %y"))
+        return
+    locator = AutoDateLocator(minticks=3, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 

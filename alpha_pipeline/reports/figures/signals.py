@@ -205,3 +205,7 @@ def _some_days(axes: Axes, days: Sequence[dt.date], width: int) -> None:
     shown = np.unique(np.linspace(0, len(days) - 1, min(most, len(days))).round().astype(int)).tolist()
     axes.set_xlim(-0.6, len(days) - 0.4)
     axes.set_xticks(shown, [f"{days[place]:%d %b %y}" for place in shown])
+    if len(shown) > 1:  # at the ends a date in the middle of its tick would lie on what is beside the axes
+        first, *_, last = axes.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last.set_horizontalalignment("right")

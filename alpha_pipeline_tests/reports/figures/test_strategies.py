@@ -1,12 +1,15 @@
+import re
+
 import numpy as np
 import polars as pl
 import pytest
 from matplotlib.dates import date2num
 
 from alpha_pipeline.evaluation import metrics
-from alpha_pipeline.reports.figures import strategies
+from alpha_pipeline.reports.figures import signals, strategies
 from alpha_pipeline.reports.figures.palette import STRATEGIES
-from alpha_pipeline_tests.reports.test_daily_report import DAYS, LEDGER
+from alpha_pipeline.reports.figures.svg import inline
+from alpha_pipeline_tests.reports.test_daily_report import BARS, DAYS, LEDGER, REGIMES
 
 
 def test_equity_and_drawdown_are_the_ledgers() -> None:
@@ -41,3 +44,15 @@ def test_a_year_in_cash_has_no_ratio() -> None:
     assert ratios.to_list()[:2] == [None, None]
     assert ratios[2] == pytest.approx(metrics.sharpe(returns[:3].to_numpy()))
     assert ratios[5] is None
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 30, 60, 100])
+@pytest.mark.parametrize("width", [980, 370])
+def test_a_young_record_is_drawn_with_whole_dates(n: int, width: int) -> None:
+    young = LEDGER.filter(pl.col("session") < DAYS[n])
+    for figure in (
+        strategies.equity(young, width),
+        strategies.rolling_sharpe(young, width),
+        signals.regimes(REGIMES.head(n), BARS.head(n), width),
+    ):
+        assert not re.search(r">\d\d:\d\d<", inline(figure, ""))
