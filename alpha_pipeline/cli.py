@@ -5,14 +5,17 @@ Exit codes: 0 done, 1 failed with a message that names the culprit and the fix, 
 
 import datetime as dt
 import os
+import platform
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -92,6 +95,22 @@ SeedsOption = Annotated[str | None, typer.Option("--seeds", help="Members per fo
 TickersOption = Annotated[str | None, typer.Option("--tickers", help="Comma-separated; default: all followed.")]
 ThroughOption = Annotated[str | None, typer.Option("--through", help="Last session to use, ISO date.")]
 ExperimentsOption = Annotated[str | None, typer.Option("--experiments", help="Comma-separated; default: all.")]
+
+
+def _show_versions(asked: bool) -> None:
+    if asked:
+        typer.echo(f"alpha_pipeline {version('alpha_pipeline')}")
+        typer.echo(f"Python {platform.python_version()}, dagster {version('dagster')}, torch {version('torch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def alpha(
+    versions: Annotated[
+        bool, typer.Option("--version", callback=_show_versions, is_eager=True, help="Show the versions and exit.")
+    ] = False,
+) -> None:
+    """Take the options of `alpha` itself, before any command."""
 
 
 @app.command()
@@ -304,7 +323,7 @@ def ui(
     )
     dagster = Path(sys.executable).with_name("dagster")
     os.chdir(CHECKOUT)
-    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])  # noqa: S606
+    _become([str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])
 
 
 @tickers_app.command("list")
@@ -365,6 +384,13 @@ def remove_tickers(names: Annotated[list[str], typer.Argument()], warehouse: War
     remove(Warehouse(settings.warehouse), _checked(names))
     _sync_partitions(settings)
     console.print(f"Removed {', '.join(_checked(names))}; the history is kept.")
+
+
+def _become(command: list[str]) -> NoReturn:
+    """End as another program that has this process, and with it its signals; Windows can only wait for one."""
+    if sys.platform == "win32":
+        sys.exit(subprocess.call(command))  # noqa: S603
+    os.execv(command[0], command)  # noqa: S606
 
 
 def main() -> None:
@@ -583,9 +609,9 @@ def _runner(settings: Settings) -> "Iterator[Runner]":
     with _progress_bars("loading") as observe:
         from alpha_pipeline.defs.runner import Runner
 
-        runner = Runner(settings)
-        observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
-        yield runner
+        with Runner(settings) as runner:
+            observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
+            yield runner
 
 
 def _require_alert_services(settings: Settings) -> None:
