@@ -4,9 +4,11 @@ Most of it runs on interpreters that only say that they are Pythons; the last te
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,10 @@ import pytest
 import alpha_pipeline
 
 ROOT = Path(alpha_pipeline.__file__).parent.parent
-NEWEST = "3.13"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OLDEST, BEYOND = (int(minor) for minor in re.findall(r"3\.(\d+)", PROJECT["requires-python"]))
+NEWEST = f"3.{BEYOND - 1}"
+RANGE = f"Python 3.{OLDEST} to {NEWEST}"
 TOOLS = ("cat", "cksum", "cp", "dirname", "grep", "head", "ls", "mkdir", "rm", "sed", "sh", "tail", "touch")
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
@@ -126,6 +131,12 @@ def is_kept(checkout: Checkout) -> bool:
     return (checkout.venv / "the users own torch").exists()
 
 
+def test_the_readme_names_the_versions_that_are_declared() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert f"{RANGE} and `make`" in readme
+    assert f"`python{NEWEST}` to `python3.{OLDEST}`" in readme
+
+
 def test_a_fresh_checkout_gets_an_environment_and_the_packages(checkout: Checkout) -> None:
     checkout.python("python3", "3.12")
     assert checkout.make() == ".venv is not there yet: made with Python 3.12 (python3)"
@@ -192,8 +203,8 @@ COME_APART = {
     break_interpreter: "has a Python that does not run",
     leave_unfinished: "is not finished",
     leave_nothing_but_a_folder: "is not finished",
-    grow_old: "is of Python 3.10, and Python 3.11 to 3.13 is needed",
-    be_of_a_kind_without_wheels: "is of Python 3.13t, and Python 3.11 to 3.13 is needed",
+    grow_old: f"is of Python 3.10, and {RANGE} is needed",
+    be_of_a_kind_without_wheels: f"is of Python 3.13t, and {RANGE} is needed",
     be_upgraded_below: "was made by another Python than 3.13",
     move: "was made elsewhere",
 }
@@ -263,8 +274,8 @@ def test_the_version_that_is_there_already_is_no_change(made: Checkout) -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ("python3.9", "PYTHON=python3.9 is Python 3.9: Python 3.11 to 3.13 is needed."),
-        ("python4", "PYTHON=python4 does not run: name one of Python 3.11 to 3.13 that does."),
+        ("python3.9", f"PYTHON=python3.9 is Python 3.9: {RANGE} is needed."),
+        ("python4", f"PYTHON=python4 does not run: name one of {RANGE} that does."),
     ],
 )
 def test_a_wish_that_cannot_be_met_costs_nothing(made: Checkout, asked: str, why: str) -> None:
@@ -282,11 +293,11 @@ def test_a_python3_that_is_too_old_gives_way_to_the_newest_that_will_do(checkout
 
 def test_no_python_is_one_line_with_the_way_out(checkout: Checkout) -> None:
     way_out = f"install one, or name it: make PYTHON=/path/to/python{NEWEST}"
-    assert checkout.fails() == f"No Python 3.11 to {NEWEST} is on the PATH: {way_out}"
+    assert checkout.fails() == f"No {RANGE} is on the PATH: {way_out}"
     checkout.python("python3", "3.9")
     checkout.python("python", "2.7")
     seen = "(python3 is 3.9, python is 2.7)"
-    assert checkout.fails() == f"No Python 3.11 to {NEWEST} is on the PATH {seen}: {way_out}"
+    assert checkout.fails() == f"No {RANGE} is on the PATH {seen}: {way_out}"
 
 
 def test_a_python_without_the_venv_module_is_one_line_with_the_package(checkout: Checkout) -> None:
@@ -320,7 +331,7 @@ def test_a_real_environment_is_made_mended_and_kept(checkout: Checkout) -> None:
     (checkout.root / "backend.py").write_text(BACKEND)
     (checkout.root / "constraints.txt").write_text("")
     build = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    wanted = next(line for line in (ROOT / "pyproject.toml").read_text().splitlines() if "requires-python" in line)
+    wanted = f'requires-python = "{PROJECT["requires-python"]}"'
     project = f'[project]\nname = "probe"\nversion = "1"\n{wanted}\n[project.optional-dependencies]\ndev = []\n'
     (checkout.root / "pyproject.toml").write_text(build + project)
     base = Path(sys.base_prefix) / "bin"
