@@ -1,13 +1,14 @@
 # Two commands: `make run` and `make test`. Both make the environment first; `make ui` opens the web UI.
 
-PYTHON ?= python3
-VENV := .venv
+# The Python to make the environment with, for example python3.12; without it any supported one will do.
+PYTHON ?=
+VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # One thread per test process: two workers on two cores, and the same bits everywhere.
 TEST_ENV := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: run test test-slow test-all ui lint types format clean
+.PHONY: run test test-slow test-all ui lint types format clean always
 
 run: $(STAMP)
 	$(BIN)/alpha run --source simulated
@@ -39,11 +40,9 @@ format: $(STAMP)
 .env:
 	echo 'DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}"' > $@
 
-$(STAMP): pyproject.toml constraints.txt | .env
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 run"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off -c constraints.txt -e '.[dev]'
-	touch $(STAMP)
+# Looked at by every command: an environment may have come apart since it was made.
+$(STAMP): always | .env
+	@sh environment.sh "$(VENV)" "$(PYTHON)"
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache

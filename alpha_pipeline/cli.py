@@ -4,11 +4,13 @@ Exit codes: 0 done, 1 failed with a message that names the culprit and the fix, 
 """
 
 import datetime as dt
+import platform
 import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,6 +92,22 @@ SeedsOption = Annotated[str | None, typer.Option("--seeds", help="Members per fo
 TickersOption = Annotated[str | None, typer.Option("--tickers", help="Comma-separated; default: all followed.")]
 ThroughOption = Annotated[str | None, typer.Option("--through", help="Last session to use, ISO date.")]
 ExperimentsOption = Annotated[str | None, typer.Option("--experiments", help="Comma-separated; default: all.")]
+
+
+def _show_versions(asked: bool) -> None:
+    if asked:
+        typer.echo(f"alpha_pipeline {version('alpha_pipeline')}")
+        typer.echo(f"Python {platform.python_version()}, dagster {version('dagster')}, torch {version('torch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def alpha(
+    versions: Annotated[
+        bool, typer.Option("--version", callback=_show_versions, is_eager=True, help="Show the versions and exit.")
+    ] = False,
+) -> None:
+    """Take the options of `alpha` itself, before any command."""
 
 
 @app.command()
@@ -574,9 +592,9 @@ def _runner(settings: Settings) -> "Iterator[Runner]":
     with _progress_bars("loading") as observe:
         from alpha_pipeline.defs.runner import Runner
 
-        runner = Runner(settings)
-        observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
-        yield runner
+        with Runner(settings) as runner:
+            observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
+            yield runner
 
 
 def _require_alert_services(settings: Settings) -> None:

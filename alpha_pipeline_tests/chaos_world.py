@@ -152,8 +152,12 @@ def finish(world: World, experiments: Sequence[str]) -> None:
     Raises:
         TimeoutError: it waits for something that nobody gives.
     """
-    with patch.dict(os.environ), patch.object(audit, "_probes", _looked_at_once), within(PATIENCE):
-        runner = Runner(world.settings)
+    with (
+        patch.dict(os.environ),
+        patch.object(audit, "_probes", _looked_at_once),
+        within(PATIENCE),
+        Runner(world.settings) as runner,
+    ):
         runner.day(list(TICKERS), list(experiments))
         assert runner.problems == []
         eventually(lambda: pool_is_free(runner.instance), "the pool is free")

@@ -5,13 +5,16 @@ import hashlib
 import io
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
@@ -224,6 +227,16 @@ def test_what_a_script_starts_in_the_background_can_be_interrupted() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_the_version_is_the_declared_one_and_loads_no_library() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "alpha_pipeline.cli", "--version"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    own, libraries = done.stdout.splitlines()
+    declared = tomllib.loads((Path(cli.__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    assert own == f"alpha_pipeline {declared}"
+    assert libraries == f"Python {platform.python_version()}, dagster {version('dagster')}, torch {version('torch')}"
+    assert {line.split()[-1] for line in done.stderr.splitlines()} & {"dagster", "torch", "duckdb"} == set()
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def _root() -> TyperGroup:
     return root
 
 
-COMMANDS = _commands(_root())
+# `alpha` itself has options too.
+COMMANDS = {(): _root(), **_commands(_root())}
 
 
 def _uses(document: Path) -> list[tuple[str, tuple[str, ...], list[str]]]:
@@ -61,7 +62,7 @@ def _uses(document: Path) -> list[tuple[str, tuple[str, ...], list[str]]]:
         words = re.sub(r"\"[^\"]*\"?|#.*", "", use.replace('\\"', "")).split()[1:]
         if words[0].isupper() or words[0] == "--help":
             continue
-        names = tuple(words[:2]) if words[0] == "tickers" else (words[0],)
+        names = () if words[0].startswith("--") else tuple(words[: 2 if words[0] == "tickers" else 1])
         options = [word for word in words if word.startswith("--") and word != "--help"]
         found.append((use, names, options))
     return found

@@ -6,6 +6,7 @@ process ends, however it ends.
 """
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -23,7 +24,8 @@ def show_alive(root: Path, run_id: str) -> None:
         return
     while _HELD:  # the runs of a process follow each other
         ended, lock = _HELD.popitem()
-        ended.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows keeps a file that is open; there its lock takes it along
+            ended.unlink(missing_ok=True)
         lock.release()
     path.parent.mkdir(parents=True, exist_ok=True)
     _HELD[path] = FileLock(path)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import sleep
-from typing import Final
+from typing import Final, Self
 
 import dagster as dg
 
@@ -53,7 +53,7 @@ class Stage:
 
 
 class Runner:
-    """Runs stages against one warehouse.
+    """Runs stages against one warehouse, in a `with` block: at its end what its instance holds open is closed.
 
     Args:
         settings: the settings; they become the environment of this process.
@@ -67,6 +67,12 @@ class Runner:
         self.warehouse = self.alpha.warehouse()
         bury(self.instance, self.warehouse.root)
         self.problems: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.instance.dispose()
 
     def day(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
         """Ingest, build, train, forecast, signal, score: everything up to date.

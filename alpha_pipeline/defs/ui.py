@@ -50,7 +50,7 @@ def serve(home: Path, port: int) -> NoReturn:
     # Dagster reads a `.env` of the working directory, which would beat the flags: the home has none.
     os.chdir(home)
     command = [sys.executable, "-m", "dagster", "dev", "-w", WORKSPACE, "-h", HOST, "-p", str(port)]
-    if os.name == "nt":  # there `execv` goes back to the shell at once
+    if sys.platform == "win32":  # there `execv` goes back to the shell at once
         sys.exit(subprocess.call(command))  # noqa: S603
     os.execv(sys.executable, command)  # noqa: S606
 

@@ -120,7 +120,10 @@ def _library() -> Any:  # noqa: ANN401 - LightGBM has no types
     try:
         import lightgbm  # noqa: PLC0415  a second to import
     except OSError as error:
-        raise AlphaError(f"LightGBM cannot be loaded ({error}). It needs libgomp: apt install libgomp1.") from None
+        raise AlphaError(
+            f"LightGBM cannot be loaded ({error}). It needs OpenMP: apt install libgomp1 on Debian and Ubuntu, "
+            "brew install libomp on macOS."
+        ) from None
     return lightgbm
 
 

@@ -121,9 +121,12 @@ class YahooSource:
         if not sessions.between(first, last):
             no_bars, no_actions = pl.DataFrame(schema=ANSWER_SCHEMA), pl.DataFrame(schema=ACTION_SCHEMA)
             return Answer(ticker, no_bars, no_actions, self.kind)
-        with _PREPARING:
-            _prepare_yfinance(self._cache_dir)
-        history = self._history(ticker, first, last)
+        try:
+            with _PREPARING:
+                _prepare_yfinance(self._cache_dir)
+            history = self._history(ticker, first, last)
+        finally:
+            _close_files_of_this_thread()
         self._keep_zone(ticker, history)
         bars = _bars(ticker, history, sessions.last_closed(self._now()))
         within = pl.col("session").is_between(first, last)
@@ -259,6 +262,13 @@ def _prepare_yfinance(parent: Path | None) -> None:
     yf.set_tz_cache_location(folder)
     yfinance.cache.get_tz_cache().initialise()
     yfinance.cache.get_cookie_cache().initialise()
+
+
+def _close_files_of_this_thread() -> None:
+    """Close yfinance's SQLite files: it opens them once for each thread and closes none, not even at a thread's end."""
+    for database in (yfinance.cache.tz_db_proxy.obj, yfinance.cache.Cookie_db_proxy.obj):
+        if database is not None:
+            database.close()
 
 
 def _days(history: pd.DataFrame) -> pl.Series:

@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import threading
+from collections.abc import Callable
 from functools import cache
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
@@ -53,8 +54,16 @@ def keep_freed_memory() -> None:
     By itself that gives large blocks back to the kernel, which clears every page of them anew. A step of a wide LSTM
     takes and frees tens of megabytes, and spends up to a third of its time on that.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = glibc_mallopt()
     if mallopt is not None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, _AS_MUCH_AS_THERE_IS)
         mallopt(_M_TOP_PAD, _PAD)
+
+
+def glibc_mallopt() -> Callable[[int, int], int] | None:
+    """The mallopt(3) of glibc; None where the program runs on another C library."""
+    try:
+        return getattr(ctypes.CDLL(None), "mallopt", None)
+    except TypeError:  # Windows has no handle on the whole program
+        return None

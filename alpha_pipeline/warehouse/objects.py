@@ -5,6 +5,7 @@ killed writer leaves the old ones. `update` serialises read-modify-write of one 
 object store offers too (one PUT is atomic), so the root of a warehouse can move there unchanged.
 """
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -40,7 +41,11 @@ class Objects(Protocol):
 
 
 class LocalObjects:
-    """Objects as files under a folder: temporary name in the same folder, fsync, rename, fsync the folder."""
+    """Objects as files under a folder: temporary name in the same folder, fsync, rename, fsync the folder.
+
+    Where a folder cannot be synced (Windows opens none, some network file systems refuse), the last step is left out:
+    an object is still whole there, but a power cut may bring the one before it back.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -65,18 +70,14 @@ class LocalObjects:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-                os.fchmod(file.fileno(), 0o644)  # mkstemp's are private; a warehouse is read by others too
+                Path(temporary).chmod(0o644)  # mkstemp's are private; a warehouse is read by others too
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105  the tests make this very call fail
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
 
     def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
         """Replace an object by what `change` makes of it; None leaves it. Two updates of a key never overlap."""
@@ -96,3 +97,17 @@ class LocalObjects:
     def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
         self.path(key).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(handle)

@@ -130,7 +130,7 @@ def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[Warehouse
 def _link(path: Path, target: Path) -> None:
     try:
         target.hardlink_to(path)
-    except OSError:  # a file system without hard links
+    except (OSError, NotImplementedError):  # a file system, or a system, without hard links
         shutil.copyfile(path, target)
 
 

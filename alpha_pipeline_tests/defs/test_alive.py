@@ -83,6 +83,21 @@ def test_runs_of_one_process_follow_each_other(
     alive._HELD.popitem()[1].release()
 
 
+def test_a_lock_file_that_cannot_be_removed_while_it_is_open_stops_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows removes no open file."""
+
+    def refuse(self: Path, **_: object) -> None:
+        raise PermissionError(f"{self} is open")
+
+    show_alive(tmp_path, "one")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    show_alive(tmp_path, "another")
+    assert list(alive._HELD) == [tmp_path / ".locks" / "run another.lock"]
+    alive._HELD.popitem()[1].release()
+
+
 def test_a_run_of_the_graph_is_alive_while_it_runs(instance: dg.DagsterInstance, world: World) -> None:
     result = world.run(instance, "refresh_bars", tickers=["QQQ"])
     assert result.success

@@ -1,6 +1,7 @@
 """The stages of a day in one process: what the command line runs."""
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -22,28 +23,34 @@ from alpha_pipeline_tests.defs.world import LAST, World, make_world
 
 
 def test_a_failing_ticker_is_a_problem_and_the_others_go_on(tmp_path: Path) -> None:
-    runner = Runner(make_world(tmp_path, ["QQQ", "NVDA"]).settings)
-    runner.ingest(["QQQ", "SPY", "NVDA"])
+    with Runner(make_world(tmp_path, ["QQQ", "NVDA"]).settings) as runner:
+        runner.ingest(["QQQ", "SPY", "NVDA"])
     [problem] = runner.problems
     assert problem.startswith("SPY: ")
     assert runner.warehouse.units(BARS) == ["NVDA", "QQQ"]
 
 
 def test_a_day_without_any_bars_stops_and_says_why(tmp_path: Path) -> None:
-    runner = Runner(make_world(tmp_path, ["NVDA"]).settings)
-    with pytest.raises(AlphaError, match=r"No bars were ingested.*no ticker 'QQQ'"):
+    settings = make_world(tmp_path, ["NVDA"]).settings
+    with Runner(settings) as runner, pytest.raises(AlphaError, match=r"No bars were ingested.*no ticker 'QQQ'"):
         runner.ingest(["QQQ"])
 
 
 def test_signals_need_a_bar_since_the_first_of_them(world: World) -> None:
-    with pytest.raises(NotEnoughDataError, match="None of the core tickers"):
-        Runner(world.settings).signals()
+    with Runner(world.settings) as runner, pytest.raises(NotEnoughDataError, match="None of the core tickers"):
+        runner.signals()
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    """A runner on a source that has QQQ alone."""
+    with Runner(make_world(tmp_path, ["QQQ"]).settings) as opened:
+        yield opened
 
 
 def test_a_training_waits_for_another_on_the_same_warehouse_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = Runner(make_world(tmp_path, ["QQQ"]).settings)
     runner.ingest(["QQQ"])
     storage, other = runner.instance.event_log_storage, dg.DagsterRun(job_name="train", run_id="1a2b3c4d-other")
     runner.instance.add_run(other)
@@ -69,34 +76,34 @@ def test_a_training_waits_for_another_on_the_same_warehouse_and_says_so(
 @pytest.mark.slow
 def test_a_day_from_bars_to_scores(tmp_path: Path) -> None:
     world = make_world(tmp_path, ["QQQ", "SPY", VIX])
-    runner = Runner(world.settings)
-    runner.day(["QQQ", "SPY", VIX], ["expanding_mean"])
-    assert runner.problems == []
-    warehouse = runner.warehouse
-    decided = warehouse.read(signals.QQQ_POSITION)
-    assert decided.get_column("session").to_list() == list(calendar.between(dt.date(2016, 1, 4), LAST))
-    assert set(warehouse.read(DAILY).get_column("model")) == {"expanding_mean"}
-    assert "buy_and_hold" in warehouse.units(results.LEDGER)
-    assert warehouse.units(results.SCORES) == ["expanding_mean"]
-    tried = warehouse.read(proof.TRIALS)
-    assert set(tried.filter(kind="model").select("name", "ticker").rows()) == {
-        ("expanding_mean", ticker) for ticker in ("QQQ", "SPY", VIX)
-    }
-    # The configuration on the cards of the members that this very run has trained.
-    [config] = tried.filter(kind="model")["variant"].unique()
-    assert len(config) == HASH_SHOWN
-    assert config != UNKNOWN
-    assert warehouse.units(proof.LUCK)
-    keys = {"-".join(key.path) for key in runner.instance.all_asset_keys()}
-    assert "evaluation-scores" in keys
-    filled = runner.instance.get_materialized_partitions(dg.AssetKey(["signals", "qqq_position"]))
-    assert len(filled) == decided.height
+    with Runner(world.settings) as runner:
+        runner.day(["QQQ", "SPY", VIX], ["expanding_mean"])
+        assert runner.problems == []
+        warehouse = runner.warehouse
+        decided = warehouse.read(signals.QQQ_POSITION)
+        assert decided.get_column("session").to_list() == list(calendar.between(dt.date(2016, 1, 4), LAST))
+        assert set(warehouse.read(DAILY).get_column("model")) == {"expanding_mean"}
+        assert "buy_and_hold" in warehouse.units(results.LEDGER)
+        assert warehouse.units(results.SCORES) == ["expanding_mean"]
+        tried = warehouse.read(proof.TRIALS)
+        assert set(tried.filter(kind="model").select("name", "ticker").rows()) == {
+            ("expanding_mean", ticker) for ticker in ("QQQ", "SPY", VIX)
+        }
+        # The configuration on the cards of the members that this very run has trained.
+        [config] = tried.filter(kind="model")["variant"].unique()
+        assert len(config) == HASH_SHOWN
+        assert config != UNKNOWN
+        assert warehouse.units(proof.LUCK)
+        keys = {"-".join(key.path) for key in runner.instance.all_asset_keys()}
+        assert "evaluation-scores" in keys
+        filled = runner.instance.get_materialized_partitions(dg.AssetKey(["signals", "qqq_position"]))
+        assert len(filled) == decided.height
 
     # A second day with nothing new makes no signal anew and changes no file.
     before = {path: path.stat().st_mtime_ns for path in warehouse.root.rglob("tables/**/*.parquet")}
-    again = Runner(world.settings)
-    again.day(["QQQ", "SPY", VIX], ["expanding_mean"])
+    with Runner(world.settings) as again:
+        again.day(["QQQ", "SPY", VIX], ["expanding_mean"])
+        runs = again.instance.get_runs(filters=dg.RunsFilter(job_name="daily_signals"))
     after = {path: path.stat().st_mtime_ns for path in warehouse.root.rglob("tables/**/*.parquet")}
     assert after == before
-    runs = again.instance.get_runs(filters=dg.RunsFilter(job_name="daily_signals"))
     assert len(runs) == 1

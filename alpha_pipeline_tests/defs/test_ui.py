@@ -91,6 +91,15 @@ def alpha_ui(port: object, folder: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def test_windows_waits_for_the_program_that_it_cannot_become(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(ui.subprocess, "call", len)  # stands for the exit code
+    with pytest.raises(SystemExit) as ended:
+        ui.serve(tmp_path, 3000)
+    assert ended.value.code == len("python -m dagster dev -w WORKSPACE -h HOST -p 3000".split())
+
+
 def test_the_command_ends_with_one_line_and_leaves_nothing(taken: int, tmp_path: Path) -> None:
     ended = alpha_ui(taken, tmp_path)
     assert ended.returncode == 1

@@ -1,13 +1,13 @@
 """A warehouse that is refreshed from the loopback Yahoo evening by evening, while no real second passes."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from yfinance.cache import get_tz_cache
+from yfinance.cache import get_tz_cache, tz_db_proxy
 from yfinance.data import SingletonMeta, YfData
 
 from alpha_pipeline import sessions
@@ -78,8 +78,14 @@ def yahoo_world(folder: Path, first: dt.date, now: dt.datetime) -> Iterator[Worl
     with LoopbackYahoo(now) as server:
         naps = Naps()
         yield World(server, _source(server, folder, naps), Warehouse(folder / "warehouse"), naps, first, folder)
-        for ticker in server.listings:
-            get_tz_cache().store(ticker, None)
+    forget(server.listings)
+
+
+def forget(tickers: Iterable[str]) -> None:
+    """Wipe yfinance's memory, of which a process has one: time zones, answers and the session."""
+    for ticker in tickers:
+        get_tz_cache().store(ticker, None)
+    tz_db_proxy.close()
     YfData.cache_get.cache_clear()
     SingletonMeta._instances.clear()
 

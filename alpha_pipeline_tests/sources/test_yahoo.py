@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,6 @@ import polars as pl
 import pytest
 import yfinance.cache
 from peewee import OperationalError
-from yfinance.data import SingletonMeta, YfData
 
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import CoolingError, SourceError, UnknownTickerError
@@ -24,6 +24,7 @@ from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA
 from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.yahoo import YahooSource, _prepare_yfinance
+from alpha_pipeline_tests.loopback.world import forget
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, trades
 from alpha_pipeline_tests.patience import Naps
 
@@ -36,11 +37,7 @@ def server() -> Iterator[LoopbackYahoo]:
     with LoopbackYahoo(AFTER_CLOSE) as server:
         server.listings["AAA"] = Listing(trades(START, dt.date(2024, 4, 30)))
         yield server
-    # The library keeps one session and two caches per process.
-    for ticker in server.listings:
-        yfinance.cache.get_tz_cache().store(ticker, None)
-    YfData.cache_get.cache_clear()
-    SingletonMeta._instances.clear()
+    forget(server.listings)
 
 
 @pytest.fixture
@@ -218,6 +215,8 @@ def test_threads_that_begin_together_create_its_files_once(
     for manager in (yfinance.cache._TzDBManager, yfinance.cache._CookieDBManager, yfinance.cache._ISINDBManager):
         monkeypatch.setattr(manager, "_db", None)
         monkeypatch.setattr(manager, "_cache_dir", manager._cache_dir)
+    for proxy in (yfinance.cache.tz_db_proxy, yfinance.cache.Cookie_db_proxy):
+        monkeypatch.setattr(proxy, "obj", proxy.obj)
     monkeypatch.setattr(yfinance.cache._TzCacheManager, "_tz_cache", None)
     monkeypatch.setattr(yfinance.cache._CookieCacheManager, "_Cookie_cache", None)
     monkeypatch.setattr(yfinance.cache._TzCache, "initialise", slowly)
@@ -226,6 +225,19 @@ def test_threads_that_begin_together_create_its_files_once(
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: source.fetch("AAA", FIRST, LAST).bars.height, range(4)))
     assert (answers, entered) == ([20] * 4, [1])
+
+
+@pytest.mark.parametrize("ticker", ["AAA", "UNKNOWN"])
+def test_a_thread_holds_no_file_of_yfinance_open_after_an_answer_or_a_refusal(source: YahooSource, ticker: str) -> None:
+    """Python 3.13 warns of a SQLite connection that ends with its thread."""
+
+    def ask() -> list[bool]:
+        with suppress(UnknownTickerError):
+            source.fetch(ticker, FIRST, LAST)
+        return [yfinance.cache.tz_db_proxy.is_closed(), yfinance.cache.Cookie_db_proxy.is_closed()]
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(ask).result() == [True, True]
 
 
 def test_a_locked_file_of_yfinance_is_tried_again(source: YahooSource, monkeypatch: pytest.MonkeyPatch) -> None:

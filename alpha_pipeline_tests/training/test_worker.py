@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from alpha_pipeline.training.worker import glibc_mallopt, keep_freed_memory
+
 # What a step does: it takes 64 MiB, writes them and frees them. Page faults of the first step and of the tenth.
 STEPS = """
 import resource, sys
@@ -31,9 +33,20 @@ def page_faults(memory: str) -> tuple[int, int]:
     return first, tenth
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the allocator is not glibc's")
+@pytest.mark.skipif(glibc_mallopt() is None, reason="the allocator is not glibc's")
 def test_a_step_takes_the_memory_that_the_steps_before_have_freed() -> None:
     first, tenth = page_faults("kept")
     assert tenth < first / 10
     first, tenth = page_faults("given back")
     assert tenth > first / 2, "what is kept here has no need to be kept"
+
+
+def no_handle(_: None) -> object:
+    raise TypeError("bad argument type for built-in operation")
+
+
+@pytest.mark.parametrize("library", [no_handle, lambda _: object()], ids=["Windows", "macOS"])
+def test_another_allocator_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch, library: object) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", library)
+    assert glibc_mallopt() is None
+    keep_freed_memory.__wrapped__()

@@ -1,4 +1,6 @@
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,46 @@ def test_an_update_that_raises_changes_nothing(tmp_path: Path) -> None:
         objects.update("a", refuse)
     objects.update("a", lambda held: (held or b"") + b"er")
     assert objects.get("a") == b"older"
+
+
+def test_where_a_folder_cannot_be_opened_an_object_is_put_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows opens no folder."""
+    opens = os.open
+
+    def refuse_folders(path: str, *arguments: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "is a folder")
+        return opens(path, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse_folders)
+    objects = LocalObjects(tmp_path)
+    objects.put("a", b"1")
+    assert objects.get("a") == b"1"
+
+
+@pytest.mark.parametrize(("number", "is_borne"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)])
+def test_a_file_system_that_cannot_sync_a_folder_is_borne_and_a_broken_disk_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, is_borne: bool
+) -> None:
+    syncs = os.fsync
+
+    def refuse_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        syncs(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    objects = LocalObjects(tmp_path)
+    if is_borne:
+        objects.put("a", b"1")
+        assert objects.get("a") == b"1"
+    else:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            objects.put("a", b"1")
+
+
+def test_others_may_read_what_one_has_written(tmp_path: Path) -> None:
+    LocalObjects(tmp_path).put("a", b"1")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644

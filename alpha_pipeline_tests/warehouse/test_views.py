@@ -101,3 +101,15 @@ def test_bars_as_they_were_known_at_a_past_moment(warehouse: Warehouse) -> None:
     assert known("2024-03-05 20:59:59").equals(raw.BARS.conform(early))  # without a zone it is UTC
     assert known(tuesday).equals(raw.BARS.conform(late))
     assert known(wednesday)["session"].to_list() == [second]
+
+
+@pytest.mark.parametrize("error", [OSError("not permitted"), NotImplementedError("os.link() is not there")])
+def test_a_query_does_without_hard_links(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    warehouse.write(raw.BARS, "QQQ", bars())
+    assert views.query(warehouse, TABLES, "from raw.bars").height == 5
