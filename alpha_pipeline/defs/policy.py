@@ -59,7 +59,9 @@ def code_of(source: Callable[..., object] | Path) -> dict[str, dg.CodeReferences
     else:
         path, line = Path(inspect.getfile(source)), inspect.getsourcelines(source)[1]
     with _quiet():
-        link = dg.LocalFileCodeReference(file_path=str(path.resolve()), line_number=line, label=path.name)
+        link = dg.LocalFileCodeReference(
+            file_path=str(path.resolve()), line_number=line, label=f"{path.parent.name}/{path.name}"
+        )
         return {CODE: dg.CodeReferencesMetadataValue(code_references=[link])}
 
 

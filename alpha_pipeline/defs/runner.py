@@ -111,16 +111,15 @@ class Runner:
                 self._wait_to_train(title)
                 self._run(Stage(title, jobs.ANY_ASSETS, range_tags(first, last), (asset,)))
         if chosen is None:
-            self._mark_trained([t for t in registered if t in held])
+            self._mark_trained(registered, held)
         for first, last in blocks(registered, [t for t in registered if t in held]):
             self._run(Stage("forecasts", jobs.PREDICT.name, range_tags(first, last)))
 
-    def _mark_trained(self, tickers: Sequence[str]) -> None:
+    def _mark_trained(self, registered: Sequence[str], tickers: set[str]) -> None:
         """Say in the graph that every experiment was trained on these tickers, where it does not say so yet."""
-        said = self.instance.get_materialized_partitions(TRAINED)
+        unmarked = tickers - self.instance.get_materialized_partitions(TRAINED)
         nothing: dict[str, object] = {"ops": {"__".join(TRAINED.path): {"config": {"experiments": []}}}}
-        registered = sync_tickers(self.instance, self.warehouse)
-        for first, last in blocks(registered, [ticker for ticker in tickers if ticker not in said]):
+        for first, last in blocks(registered, [ticker for ticker in registered if ticker in unmarked]):
             self._wait_to_train("trained")
             self._run(Stage("trained", jobs.TRAIN.name, range_tags(first, last), config=nothing))
 

@@ -9,7 +9,7 @@ import pytest
 
 import alpha_pipeline.defs.runner
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.defs.assets.forecasts import TRAINING_POOL
+from alpha_pipeline.defs.assets.forecasts import TRAINED, TRAINING_POOL
 from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.evaluation.trials import HASH_SHOWN
@@ -71,6 +71,21 @@ def test_a_training_waits_for_another_on_the_same_warehouse_and_says_so(
     assert len(waited) == 3
     assert [one.stage for one in heard if "waits for run 1a2b3c4d" in one.detail] == ["train expanding_mean"] * 3
     assert runner.warehouse.units(DAILY) == ["QQQ"]
+
+
+def test_once_every_experiment_is_trained_the_graph_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Runner(make_world(tmp_path, ["QQQ"]).settings)
+    runner.ingest(["QQQ"])
+    monkeypatch.setattr(alpha_pipeline.defs.runner, "to_train", lambda *_: iter(()))
+    runner.train(["QQQ"], ["ridge"])
+    assert runner.instance.get_materialized_partitions(TRAINED) == set()
+    for _ in range(2):
+        runner.train(["QQQ"], None)
+        assert runner.instance.get_materialized_partitions(TRAINED) == {"QQQ"}
+        assert len(runner.instance.get_runs(dg.RunsFilter(job_name="train"))) == 1
+    assert runner.instance.get_materialized_partitions(dg.AssetKey(DAILY.asset_key)) == {"QQQ"}
 
 
 @pytest.mark.slow

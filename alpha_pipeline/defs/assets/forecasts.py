@@ -62,6 +62,9 @@ class Which(dg.Config):
 )
 def trained(context: dg.AssetExecutionContext, config: Which, alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Train experiment after experiment; one that fails stops no other."""
+    strangers = sorted(set(config.experiments or ()) - set(experiments()))
+    if strangers:
+        raise dg.Failure(f"No experiment {', '.join(strangers)}. There are: {', '.join(experiments())}.")
     asked, failed = context.partition_keys, dict[str, str]()
     alpha.require_bars(asked)
     for name, experiment in experiments().items():

@@ -72,6 +72,8 @@ def test_one_training_of_a_range_gives_each_experiment_its_own_tickers(
     assert run.success, failures(run)
     assert set(metadata_of(instance, "last_value")) == {"QQQ", "SPY", "NVDA"}
     assert metadata_of(instance, "har_x") == {}
+    [said] = failures(world.run(instance, "train", tickers=["QQQ"], config=only("rigde")))
+    assert said.startswith("No experiment rigde. There are: bear_headhunter, ")
     assert instance.get_materialized_partitions(forecasts.TRAINED) == {"QQQ", "SPY", "NVDA"}
 
 
