@@ -155,7 +155,7 @@ class TestInABrowser:
             assert runs(checkout)[0].run_id in {run["runId"] for run in served.runs()}
             with a_reader(served.url, tmp_path) as reader:
                 reader.open("/locations/alpha_pipeline/asset-groups/raw")
-                reader.sees("bars", "second_opinion")
+                reader.sees("bars")
                 reader.open(f"/assets/raw/bars?view=partitions&partition={UNIVERSE[1]}")
                 reader.sees("last_session", "n_quarantined")
                 reader.open("/runs")
