@@ -40,14 +40,10 @@ def named_warehouse(environ: Mapping[str, str]) -> Path:
 
     The one of ``ALPHA_WAREHOUSE``; else the one around ``DAGSTER_HOME``, where that is the home of a warehouse; else
     `warehouse` in the folder whose `dagster.yaml` is read: ``DAGSTER_HOME`` or, without it, the working directory.
-
-    Raises:
-        SettingError: a value that a setting cannot take.
     """
-    settings = load_settings(environ=environ)
     given = environ.get("DAGSTER_HOME")
     if environ.get("ALPHA_WAREHOUSE") or not given:
-        return settings.warehouse
+        return _warehouse(environ)
     home = Path(given).expanduser().resolve()
     return home.parent if home.name == HOME else home / "warehouse"
 
@@ -73,8 +69,8 @@ def introduce_tickers() -> None:
     settings nothing else would tell it which partitions there are.
     """
     given = Path(os.environ.get("DAGSTER_HOME", "")).expanduser()
-    warehouse = named_warehouse(os.environ)
-    if not given.is_absolute() or not given.is_dir() or _pointers(warehouse).items() <= os.environ.items():
+    is_entered = _pointers(named_warehouse(os.environ)).items() <= os.environ.items()
+    if is_entered or not given.is_absolute() or not given.is_dir():
         return
     # They take seconds to import, which processes that only open an instance are spared.
     from alpha_pipeline.defs.partitions import TICKERS  # noqa: PLC0415
@@ -83,9 +79,16 @@ def introduce_tickers() -> None:
 
     instance = dg.DagsterInstance.get()
     try:
-        instance.add_dynamic_partitions(str(TICKERS.name), followed(Warehouse(warehouse)))
+        # Where the assets write; a home has pointed at its own by now.
+        warehouse = Warehouse(_warehouse(os.environ))
+        instance.add_dynamic_partitions(str(TICKERS.name), followed(warehouse))
     finally:
         instance.dispose()
+
+
+def _warehouse(environ: Mapping[str, str]) -> Path:
+    """The warehouse of the settings; another setting that cannot be taken is for those to say who need it."""
+    return load_settings(environ={"ALPHA_WAREHOUSE": environ.get("ALPHA_WAREHOUSE", "")}).warehouse
 
 
 def _enter(warehouse: Path) -> Path:

@@ -14,6 +14,8 @@ import alpha_pipeline
 from alpha_pipeline import definitions
 from alpha_pipeline.defs import home
 from alpha_pipeline.universe import UNIVERSE
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tickers import add
 from alpha_pipeline_tests.defs.world import World
 
 CHECKOUT: Final = Path(alpha_pipeline.__file__).parents[1]
@@ -160,9 +162,12 @@ def test_an_instance_of_the_users_own_learns_the_tickers_with_the_definitions(
     monkeypatch.chdir(elsewhere)
     os.environ["DAGSTER_HOME"] = str(own)
     definitions.definitions()
-    with dg.DagsterInstance.get() as instance:
-        assert list(instance.get_dynamic_partitions("tickers")) == list(UNIVERSE)
     assert list(elsewhere.iterdir()) == []
+    add(Warehouse(elsewhere / "warehouse"), ["PLTR"])
+    definitions.definitions()
+    with dg.DagsterInstance.get() as instance:
+        assert list(instance.get_dynamic_partitions("tickers")) == [*UNIVERSE, "PLTR"]
+    assert not (elsewhere / "warehouse" / ".dagster").exists()
 
 
 @pytest.mark.parametrize("given", ["", "relative", "/not/there"])
