@@ -10,6 +10,7 @@ from dagster._core.events import StepMaterializationData
 from dagster._core.events.log import EventLogEntry
 from dagster._core.instance.ref import InstanceRef
 
+from alpha_pipeline.defs import event_storage
 from alpha_pipeline.defs.event_storage import BatchedSqliteEventLogStorage
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline_tests.defs.world import World
@@ -124,6 +125,16 @@ def test_a_batch_without_an_asset_is_stored_too(instance: dg.DagsterInstance, tm
     found = stored(tmp_path, [[plain(1), plain(2)]], instance)
     assert len(found["run"]) == 2
     assert found["keys"] == []
+
+
+def test_a_database_has_one_engine(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = event_storage.create_engine
+    monkeypatch.setattr(event_storage, "create_engine", lambda url, **given: made.append(url) or make(url, **given))
+    stored(tmp_path, [[one] for one in EVENTS], instance)
+    assert sorted(Path(url).name for url in made) == [f"{RUN}.db", "index.db"]
 
 
 def test_the_instance_settings_name_it_and_it_is_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ def test_ridge_finds_nothing_where_nothing_is() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.minutes(2)
+@pytest.mark.minutes(0.6)
 @pytest.mark.parametrize("name", ["v12_super_model", "v17_pilot"])
 def test_networks_recover_the_planted_signal(name: str) -> None:
     model, ideal, t_statistic = skill(name, 0.1, folds=TWICE)
@@ -119,7 +119,7 @@ def test_networks_recover_the_planted_signal(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.minutes(1)
+@pytest.mark.minutes(0.4)
 @pytest.mark.parametrize("name", ["v12_super_model", "v17_pilot"])
 def test_networks_find_nothing_where_nothing_is(name: str) -> None:
     assert abs(skill(name, 0.0, TICKERS[::2], TWICE)[2]) < 2.6
