@@ -25,7 +25,7 @@ from alpha_pipeline_tests.defs.served import Served, eventually, serve
 from alpha_pipeline_tests.defs.world import World
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, Trade
 
-pytestmark = [*MARKS, pytest.mark.minutes(5)]
+pytestmark = [*MARKS, pytest.mark.minutes(3)]
 LAST = dt.date(2016, 11, 25)
 NOW = dt.datetime(2016, 11, 25, 19, 0, tzinfo=dt.UTC)
 UNATTENDED = 1200.0  # seconds: three jobs, the sensors between them, and a training

@@ -63,7 +63,7 @@ def test_a_backfill_of_three_tickers_is_one_run(world: World, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.minutes(5)
+@pytest.mark.minutes(3)
 def test_a_day_goes_from_refresh_to_results_and_tells_what_it_lacks(world: World, tmp_path: Path) -> None:
     """Fifteen of the eighteen core tickers have no bars: the position abstains, and a person hears of it."""
     tags = {**range_tags(TICKERS[0], TICKERS[-1]), SESSION_TAG: LAST.isoformat()}
