@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 _VOTE_STYLE = {"strong_buy": "bold green", "neutral": "yellow", "abstain": "bold red"}
+_EARLY = "The signals are made. The record, the scores and what they do not read are still to come."
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class SignalCard:
         problems: what went wrong on the way, in words.
         above_luck: strategy -> deflated Sharpe ratio, the probability that it is above what luck alone would show.
         luck: what else is said of luck, a sentence each.
+        is_early: whether the record and whatever the signals do not read are still to be made.
     """
 
     market: str
@@ -53,6 +55,7 @@ class SignalCard:
     problems: tuple[str, ...] = ()
     above_luck: Mapping[str, float] = field(default_factory=dict)
     luck: tuple[str, ...] = ()
+    is_early: bool = False
 
 
 def render(card: SignalCard) -> RenderableType:
@@ -63,6 +66,8 @@ def render(card: SignalCard) -> RenderableType:
         parts += [Text(), _record(card)]
     if card.luck:
         parts += [Text(" ".join(card.luck), style="dim")]
+    if card.is_early:
+        parts += [Text(), Text(_EARLY, style="yellow")]
     parts += [Text(), Text(f"{mark}market: {card.market}", style="dim")]
     parts += [Text(f"! {problem}", style="red") for problem in card.problems]
     return Panel(
