@@ -251,7 +251,9 @@ def sql(
     form, file = one_of("--format", output_format) or OutputFormat.TABLE, one_of("--out", out)
     _require_filled(settings)
     frame = run_query(Warehouse(settings.warehouse), TABLES, query)
-    write_frame(frame, form.value, file)
+    # Into a file or a pipe a table is as wide as it always was, unless somebody says otherwise.
+    width = console.width if console.is_terminal or "COLUMNS" in os.environ else 200
+    write_frame(frame, form.value, file, width)
 
 
 @app.command()
@@ -262,7 +264,8 @@ def doctor(source: SourceOption = None, path: PathOption = None, warehouse: Ware
     findings = examine(_settings(source, path, warehouse, of_market=source is None))
     for finding in findings:
         verdict = "[green]ok  [/]" if finding.is_ok else "[red]bad [/]"
-        console.print(f"{verdict} [bold]{finding.what}[/]: {escape(finding.detail)}", soft_wrap=True)
+        # A terminal wraps between words; a log keeps a finding in a line.
+        console.print(f"{verdict} [bold]{finding.what}[/]: {escape(finding.detail)}", soft_wrap=not console.is_terminal)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
 

@@ -144,12 +144,9 @@ class Runner:
             raise NotEnoughDataError(
                 f"The bars end on {last}, before the first out-of-sample session {FIRST_SESSION}: there is no signal."
             )
-        report(Progress(plan.SIGNALS, 0, 0, "looks for what is new"))
         sessions = calendar.between(FIRST_SESSION, last)
         stale = stale_sessions(self.warehouse, sessions)
         spans = blocks([day.isoformat() for day in sessions], stale)
-        if not spans:
-            report(Progress(plan.SIGNALS, 0, 0, is_over=True))
         self._run(Stage(plan.SIGNALS, jobs.SIGNALS.name), [range_tags(*span) for span in spans])
         return bool(stale)
 
