@@ -83,17 +83,18 @@ class CompareWindow(StrEnum):
 # Every flag takes all that is given to it, so that none of it is lost: `one_of` refuses a second value where one is
 # wanted, and `listed` adds up the values of a list.
 Texts = list[str] | None
-WarehouseOption = Annotated[Texts, typer.Option("--warehouse", help="Folder of the warehouse.")]
-SourceOption = Annotated[Texts, typer.Option("--source", help="simulated, files or yahoo.")]
-PathOption = Annotated[Texts, typer.Option("--path", help="File or folder of the files source.")]
-ProfileOption = Annotated[Texts, typer.Option("--profile", help="quick, standard or full.")]
-SeedsOption = Annotated[Texts, typer.Option("--seeds", help="Members per fold, instead of the profile's.")]
+WarehouseOption = Annotated[Texts, typer.Option("--warehouse", metavar="FOLDER", help="Folder of the warehouse.")]
+SourceOption = Annotated[Texts, typer.Option("--source", metavar="simulated|files|yahoo", help="Where bars come from.")]
+PathOption = Annotated[Texts, typer.Option("--path", metavar="PATH", help="File or folder of the files source.")]
+ProfileOption = Annotated[Texts, typer.Option("--profile", metavar="quick|standard|full", help="How much training.")]
+SeedsOption = Annotated[Texts, typer.Option("--seeds", metavar="N", help="Members per fold, instead of the profile's.")]
 TickersOption = Annotated[
-    Texts, typer.Option("--tickers", help="Separated by commas, or the flag again; default: all followed.")
+    Texts,
+    typer.Option("--tickers", metavar="NAMES", help="Separated by commas, or the flag again; default: all followed."),
 ]
-ThroughOption = Annotated[Texts, typer.Option("--through", help="Last session to use, ISO date.")]
+ThroughOption = Annotated[Texts, typer.Option("--through", metavar="DATE", help="Last session to use, ISO date.")]
 ExperimentsOption = Annotated[
-    Texts, typer.Option("--experiments", help="Separated by commas, or the flag again; default: all.")
+    Texts, typer.Option("--experiments", metavar="NAMES", help="Separated by commas, or the flag again; default: all.")
 ]
 
 
@@ -127,6 +128,7 @@ def run(
             report_progress(Progress(REPORT, 0, 0))
             _publish_views(settings)
             written = _write_report(settings, problems)
+            report_progress(Progress(REPORT, 0, 0, is_over=True))
     except AlphaError as error:
         _alert(settings, error)
         raise
@@ -148,7 +150,8 @@ def today(warehouse: WarehouseOption = None) -> None:
 @app.command()
 def report(
     out: Annotated[
-        list[Path] | None, typer.Option("--out", help="File to write; WAREHOUSE/reports when not given.")
+        list[Path] | None,
+        typer.Option("--out", metavar="FILE", help="File to write; WAREHOUSE/reports when not given."),
     ] = None,
     brief: Annotated[bool, typer.Option("--brief", help="With --out: the brief instead of the tear sheet.")] = False,
     warehouse: WarehouseOption = None,
@@ -182,17 +185,29 @@ def train(
 def explain(
     session: Annotated[str | None, typer.Argument(help="ISO date; default: the newest.")] = None,
     signal: Annotated[
-        list[Signal] | None, typer.Option("--signal", help="Whose run card; default: the position.")
+        list[Signal] | None,
+        typer.Option(
+            "--signal",
+            metavar="NAME",
+            help="Whose run card: qqq_position by default, mag7_vote, sector_rotation or vix_regime.",
+        ),
     ] = None,
-    ticker: Annotated[Texts, typer.Option("--ticker", help="Explain a forecast of it; QQQ by default.")] = None,
+    ticker: Annotated[
+        Texts, typer.Option("--ticker", metavar="TICKER", help="Explain a forecast of it; QQQ by default.")
+    ] = None,
     model: Annotated[
-        Texts, typer.Option("--model", help="Explain a forecast by it; v12_super_model by default.")
+        Texts,
+        typer.Option("--model", metavar="EXPERIMENT", help="Explain a forecast by it; v12_super_model by default."),
     ] = None,
-    horizon: Annotated[list[int] | None, typer.Option("--horizon", help="Of the forecast, sessions ahead; 1.")] = None,
+    horizon: Annotated[
+        list[int] | None, typer.Option("--horizon", metavar="N", help="Of the forecast, sessions ahead; 1.")
+    ] = None,
     output_format: Annotated[
-        list[CardFormat] | None, typer.Option("--format", help="Of the run card; text by default.")
+        list[CardFormat] | None, typer.Option("--format", metavar="text|json", help="Of the run card; text by default.")
     ] = None,
-    out: Annotated[list[Path] | None, typer.Option("--out", help="Write a page, or the JSON, to this file.")] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option("--out", metavar="FILE", help="Write a page, or the JSON, to this file.")
+    ] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Which bars, models and rules made a position; with --ticker or --model, why a forecast is what it is."""
@@ -213,10 +228,12 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="An experiment, or a strategy.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
     window: Annotated[
-        list[CompareWindow] | None, typer.Option("--window", help="Which sessions; whole by default.")
+        list[CompareWindow] | None,
+        typer.Option("--window", metavar="whole|2024_2025h1", help="Which sessions; whole by default."),
     ] = None,
     horizon: Annotated[
-        list[int] | None, typer.Option("--horizon", min=1, help="Sessions ahead, of experiments; 1 by default.")
+        list[int] | None,
+        typer.Option("--horizon", metavar="N", min=1, help="Sessions ahead, of experiments; 1 by default."),
     ] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
@@ -235,9 +252,11 @@ def compare(
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help='DuckDB SQL, for example "from signals.qqq_position".')],
-    output_format: Annotated[list[OutputFormat] | None, typer.Option("--format", help="table by default.")] = None,
+    output_format: Annotated[
+        list[OutputFormat] | None, typer.Option("--format", metavar="table|csv|json|parquet", help="table by default.")
+    ] = None,
     out: Annotated[
-        list[Path] | None, typer.Option("--out", help="File to write; standard output when not given.")
+        list[Path] | None, typer.Option("--out", metavar="FILE", help="File to write; standard output when not given.")
     ] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
@@ -323,7 +342,9 @@ def ui(
     warehouse: WarehouseOption = None,
     profile: ProfileOption = None,
     seeds: SeedsOption = None,
-    port: Annotated[list[int] | None, typer.Option(help="Port on the loopback interface; 3000 by default.")] = None,
+    port: Annotated[
+        list[int] | None, typer.Option("--port", metavar="N", help="Port on the loopback interface; 3000 by default.")
+    ] = None,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
     from alpha_pipeline.defs.home import CHECKOUT

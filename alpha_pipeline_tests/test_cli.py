@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -399,6 +400,23 @@ def test_a_run_survives_bad_rows_and_a_missing_ticker(world: World) -> None:
     coverage = Warehouse(world.warehouse).read(COVERAGE)
     status = dict(coverage.select("ticker", "status").iter_rows())
     assert status == {"META": "failed", "NVDA": "complete", "QQQ": "gaps", VIX: "complete"}
+
+
+def test_a_run_into_a_pipe_says_how_far_it_is_at_both_ends_of_each_stage(world: World) -> None:
+    lines = world.first.err.splitlines()
+    for stage in (
+        "bars",
+        "features and targets",
+        "training ridge",
+        "forecasts",
+        "signals",
+        "scores",
+        "views and report",
+    ):
+        begun = next(i for i, line in enumerate(lines) if re.match(rf"\d:\d\d:\d\d {stage} · .*left", line))
+        assert re.match(rf"\d:\d\d:\d\d {stage}: .*\d s$", next(line for line in lines[begun:] if f"{stage}:" in line))
+    assert not set(world.first.err) & {"\x1b", "\r"}
+    assert not [line for line in world.first.out.splitlines() if "still to come" in line]
 
 
 def test_refused_rows_are_in_quarantine_and_not_in_the_bars(world: World) -> None:

@@ -88,8 +88,8 @@ class Runner:
         Args:
             tickers: the tickers to refresh and forecast; all followed (and the core ones forecast) when None.
             chosen: the experiments; all when None.
-            on_signals: called at most once, when new signals are made and other work is still to be done; only where
-                an experiment that they read is among the chosen.
+            on_signals: called at most once, when the signals are made and what is still to be done takes long: other
+                experiments, or the results of a new session. Never without an experiment that they read.
 
         Raises:
             AlphaError: a stage failed; what was finished before stays.
@@ -101,7 +101,9 @@ class Runner:
         bars = plan.refresh(self.settings, len(refreshed))
         announce((bars, *plan.day(self.warehouse, self._scope(names, tickers, refreshed), self._n_checks)))
         self.ingest(tickers)
-        announce(plan.day(self.warehouse, self._scope(names, tickers, self._with_bars(tickers)), self._n_checks))
+        held = self._with_bars(tickers)
+        if {*held} != {*refreshed}:
+            announce(plan.day(self.warehouse, self._scope(names, tickers, held), self._n_checks))
         self._prepare(tickers)
         self._learn(names=read, tickers=tickers)
         is_early = bool(read) and self._is_anything_missing(others, tickers)

@@ -23,7 +23,7 @@ _MOST_SHOWN: Final = 0.99
 
 
 @dataclass
-class _Course:
+class _Tally:
     """A stage and how far it has come; several runs of it count together."""
 
     stage: Stage
@@ -96,7 +96,7 @@ class Outlook:
     """
 
     started: float
-    _courses: dict[str, _Course] = field(default_factory=dict)
+    _tallies: dict[str, _Tally] = field(default_factory=dict)
     _is_planned: bool = False
     _now: str = ""
     _detail: str = ""
@@ -108,9 +108,9 @@ class Outlook:
     def plan(self, stages: Plan) -> None:
         """Take these as all that is still to be done, in order; what has begun goes on as it was."""
         with self._lock:
-            begun = {name: one for name, one in self._courses.items() if one.begun}
-            fresh = {stage.name: begun.get(stage.name, _Course(stage)) for stage in stages}
-            self._courses = {name: one for name, one in begun.items() if name not in fresh} | fresh
+            begun = {name: one for name, one in self._tallies.items() if one.begun}
+            fresh = {stage.name: begun.get(stage.name, _Tally(stage)) for stage in stages}
+            self._tallies = {name: one for name, one in begun.items() if name not in fresh} | fresh
             self._is_planned = True
 
     def hear(self, progress: Progress, now: float) -> Ended | None:
@@ -121,28 +121,28 @@ class Outlook:
         """
         with self._lock:
             if self._now:
-                self._courses[self._now].spent += now - self._heard
+                self._tallies[self._now].spent += now - self._heard
             self._heard = now
-            if progress.stage not in self._courses:
+            if progress.stage not in self._tallies:
                 if self._is_planned and self._now:
                     self._detail = _in_words(progress)
                     return None
-                self._courses[progress.stage] = _Course(Stage(progress.stage, 0, "", 0.0))
+                self._tallies[progress.stage] = _Tally(Stage(progress.stage, 0, "", 0.0))
             self._now, self._detail = progress.stage, progress.detail
-            return self._courses[progress.stage].advance(progress)
+            return self._tallies[progress.stage].advance(progress)
 
     def standing(self, now: float) -> Standing:
         """How far the whole is at a time."""
         with self._lock:
             left = self._shown(self._left(now), now) if self._is_planned else None
-            course = self._courses.get(self._now, _Course(Stage("", 0, "", 0.0)))
-            alike = self._alike(course.stage)
+            tally = self._tallies.get(self._now, _Tally(Stage("", 0, "", 0.0)))
+            alike = self._alike(tally.stage)
             units = sum(one.units for one in alike)
             return Standing(
-                stage=course.stage.shown,
+                stage=tally.stage.shown,
                 done=sum(one.finished for one in alike),
                 total=units if units > 1 else 0,
-                counted=course.stage.counted,
+                counted=tally.stage.counted,
                 share=None if left is None else self._share_at(now, left),
                 seconds_left=left,
                 seconds=now - self.started,
@@ -152,35 +152,35 @@ class Outlook:
     def _left(self, now: float) -> float:
         """Seconds until all that is planned is done; a stage that was passed over is not waited for."""
         trust, left, passed = self._trust_in_held(), 0.0, False
-        for name, course in reversed(self._courses.items()):
+        for name, tally in reversed(self._tallies.items()):
             if name == self._now:
-                left += self._left_of_current(course, now, trust)
+                left += self._left_of_current(tally, now, trust)
                 passed = True
-            elif course.begun or not passed:
-                left += course.left(trust) * self._pace(course.stage)
+            elif tally.begun or not passed:
+                left += tally.left(trust) * self._pace(tally.stage)
         return left
 
-    def _left_of_current(self, course: _Course, now: float, trust: float) -> float:
-        if course.ended:
+    def _left_of_current(self, tally: _Tally, now: float, trust: float) -> float:
+        if tally.ended:
             return 0.0
-        pace = _blend(self._pace(course.stage), _TRUST_IN_KIND, course.spent, course.planned)
+        pace = _blend(self._pace(tally.stage), _TRUST_IN_KIND, tally.spent, tally.planned)
         silent = now - self._heard
-        return max(course.left(trust) * pace - silent, _SHARE_LATE * silent)
+        return max(tally.left(trust) * pace - silent, _SHARE_LATE * silent)
 
     def _pace(self, stage: Stage) -> float:
         """Seconds on this machine for each second of the plan, of work of this kind."""
-        typical = [one for one in self._courses.values() if one.stage.is_typical]
+        typical = [one for one in self._tallies.values() if one.stage.is_typical]
         machine = _blend(1.0, _TRUST_IN_PLAN, *_sums(typical))
         return _blend(machine, _TRUST_IN_MACHINE, *_sums(self._alike(stage)))
 
-    def _alike(self, stage: Stage) -> list[_Course]:
+    def _alike(self, stage: Stage) -> list[_Tally]:
         """The stages of its group, itself among them."""
         group = stage.group or stage.name
-        return [one for one in self._courses.values() if group in {one.stage.group, one.stage.name}]
+        return [one for one in self._tallies.values() if group in {one.stage.group, one.stage.name}]
 
     def _trust_in_held(self) -> float:
         """The share of what the plan took for held that was found so."""
-        begun = [one for one in self._courses.values() if one.stage.held]
+        begun = [one for one in self._tallies.values() if one.stage.held]
         promised = sum(min(one.stage.held, one.finished) for one in begun)
         found = sum(min(one.all_found, one.stage.held) for one in begun)
         return min((_TRUST_IN_HELD + found) / (_TRUST_IN_HELD + promised), 1.0)
@@ -203,7 +203,7 @@ def _blend(expected: float, weight: float, spent: float, planned: float) -> floa
     return (expected * weight + spent) / (weight + planned)
 
 
-def _sums(courses: Iterable[_Course]) -> tuple[float, float]:
+def _sums(courses: Iterable[_Tally]) -> tuple[float, float]:
     """Seconds spent and seconds planned for it."""
     begun = [one for one in courses if one.begun and one.planned]
     return sum(one.spent for one in begun), sum(one.planned for one in begun)
