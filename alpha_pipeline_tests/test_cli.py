@@ -21,7 +21,9 @@ import pytest
 
 from alpha_pipeline import cli, sessions
 from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.sources.simulated import SimulatedSource, simulate
+from alpha_pipeline.steps.results import write_ledger
 from alpha_pipeline.steps.run_card import SIGNALS
 from alpha_pipeline.steps.signals import BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL
 from alpha_pipeline.universe import CORE, MAG7, SECTORS, VIX
@@ -241,6 +243,26 @@ def test_a_simulated_card_says_so(simulated: Path) -> None:
     assert outcome.code == 0
     assert "SIMULATED · QQQ at the open of 2016-02-01" in outcome.out
     assert "abstains: no fresh ballot from NVDA" in outcome.out
+
+
+@pytest.mark.parametrize("has_record", [False, True])
+def test_a_card_shown_early_is_shown_again_only_with_what_it_lacked(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_record: bool
+) -> None:
+    def day(self: Runner, _tickers: object, _chosen: object, on_signals: Callable[[], None]) -> None:
+        on_signals()
+        if has_record:
+            write_ledger(self.warehouse)
+
+    shutil.copytree(simulated, tmp_path / "held")
+    monkeypatch.setattr(Runner, "day", day)
+    outcome = alpha("run", "--warehouse", tmp_path / "held")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count("QQQ at the open of 2016-02-01") == 1 + has_record
+    assert outcome.out.count("still to come") == 1
+    first, _, second = outcome.out.partition("decided at the close of 2016-01-29")
+    assert "still to come" in first
+    assert ("Record since" in first, "Record since" in second) == (False, has_record)
 
 
 def test_both_reports_are_written_where_they_are_asked_for(simulated: Path, tmp_path: Path) -> None:

@@ -15,13 +15,13 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from alpha_pipeline.reports.standing import Ended, Standing, last_line, line
+from alpha_pipeline.reports.headway import Ended, Headway, last_line, line
 
 SECONDS_BETWEEN_LINES: Final = 30.0
 _DRAWN_A_SECOND: Final = 4
 _SPINNER: Final = 2  # columns
 
-Look = Callable[[], Standing]
+Look = Callable[[], Headway]
 
 
 def display(console: Console, look: Look, longest_silence_s: float) -> "TerminalDisplay | LogDisplay":
@@ -128,7 +128,7 @@ class LogDisplay:
     def begun(self) -> None:
         """Say how far the work is at the beginning of a stage."""
         with self._changed:
-            self._say_standing()
+            self._say_headway()
 
     def ended(self, stage: Ended) -> None:
         """Write a line of it."""
@@ -149,12 +149,12 @@ class LogDisplay:
                 if silent < self._longest_silence_s:
                     self._changed.wait(self._longest_silence_s - silent)
                 else:
-                    self._say_standing()
+                    self._say_headway()
 
-    def _say_standing(self) -> None:
-        standing = self._look()
-        clock = _clock(standing.seconds)
-        self._write(f"{clock} {line(standing, self._console.width - len(clock) - 1)}")
+    def _say_headway(self) -> None:
+        headway = self._look()
+        clock = _clock(headway.seconds)
+        self._write(f"{clock} {line(headway, self._console.width - len(clock) - 1)}")
 
     def _write(self, words: str) -> None:
         self._said = monotonic()

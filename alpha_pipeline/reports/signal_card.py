@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 _VOTE_STYLE = {"strong_buy": "bold green", "neutral": "yellow", "abstain": "bold red"}
-_EARLY = "The signals are made. The record, the scores and what they do not read are still to come."
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,8 @@ def render(card: SignalCard) -> RenderableType:
     if card.luck:
         parts += [Text(" ".join(card.luck), style="dim")]
     if card.is_early:
-        parts += [Text(), Text(_EARLY, style="yellow")]
+        early = "The signals are made. The record, the scores and what they do not read are still to come."
+        parts += [Text(), Text(early, style="yellow")]
     parts += [Text(), Text(f"{mark}market: {card.market}", style="dim")]
     parts += [Text(f"! {problem}", style="red") for problem in card.problems]
     return Panel(

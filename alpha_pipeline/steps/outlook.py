@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
-from alpha_pipeline.reports.standing import Ended, Standing
+from alpha_pipeline.reports.headway import Ended, Headway
 from alpha_pipeline.steps.progress import Plan, Progress, Stage
 
 # Seconds of planned work that an expectation counts as, beside what is observed: of the machine, of a kind of work and
@@ -131,14 +131,14 @@ class Outlook:
             self._now, self._detail = progress.stage, progress.detail
             return self._tallies[progress.stage].advance(progress)
 
-    def standing(self, now: float) -> Standing:
+    def headway(self, now: float) -> Headway:
         """How far the whole is at a time."""
         with self._lock:
             left = self._shown(self._left(now), now) if self._is_planned else None
             tally = self._tallies.get(self._now, _Tally(Stage("", 0, "", 0.0)))
             alike = self._alike(tally.stage)
             units = sum(one.units for one in alike)
-            return Standing(
+            return Headway(
                 stage=tally.stage.shown,
                 done=sum(one.finished for one in alike),
                 total=units if units > 1 else 0,

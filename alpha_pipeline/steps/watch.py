@@ -26,12 +26,12 @@ def shown(
     """
     begun = monotonic()
     outlook = Outlook(begun)
-    where = display(console, lambda: outlook.standing(monotonic()), longest_silence_s)
+    where = display(console, lambda: outlook.headway(monotonic()), longest_silence_s)
     stages: set[str] = set()
 
     def observe(progress: Progress) -> None:
         ended = outlook.hear(progress, monotonic())
-        stage = outlook.standing(monotonic()).stage
+        stage = outlook.headway(monotonic()).stage
         if ended is not None:
             where.ended(ended)
         elif stage not in stages:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from alpha_pipeline.reports.headway import Ended, Headway
 from alpha_pipeline.reports.progress_display import LogDisplay, TerminalDisplay, display
-from alpha_pipeline.reports.standing import Ended, Standing
 
 # One stage that counts, one that says nothing for longer than a silence may last, and something printed between.
 WORK = """
@@ -127,13 +127,13 @@ def test_without_colour_a_terminal_gets_none() -> None:
 
 def test_what_a_stream_is_decides_and_not_what_it_is_hoped_to_be() -> None:
     file = Console(file=io.StringIO(), force_terminal=True)
-    assert isinstance(display(file, Standing, 30.0), LogDisplay)
+    assert isinstance(display(file, Headway, 30.0), LogDisplay)
 
 
 def test_no_thread_is_left_and_a_closed_stream_stops_nobody() -> None:
     before = threading.active_count()
     stream = io.StringIO()
-    with LogDisplay(Console(file=stream), lambda: Standing("fit"), 0.01) as where:
+    with LogDisplay(Console(file=stream), lambda: Headway("fit"), 0.01) as where:
         time.sleep(0.05)
         assert stream.getvalue().count("fit") >= 2
         stream.close()
@@ -146,8 +146,8 @@ def test_a_thread_ends_also_when_the_work_fails() -> None:
     before = threading.active_count()
     terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
     for where in (
-        LogDisplay(terminal, lambda: Standing("fit"), 30.0),
-        TerminalDisplay(terminal, lambda: Standing("fit")),
+        LogDisplay(terminal, lambda: Headway("fit"), 30.0),
+        TerminalDisplay(terminal, lambda: Headway("fit")),
     ):
         with pytest.raises(KeyboardInterrupt), where:
             raise KeyboardInterrupt

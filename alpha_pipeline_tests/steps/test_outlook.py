@@ -38,7 +38,7 @@ class Clock:
 
     @property
     def left(self) -> float:
-        left = self.outlook.standing(self.now).seconds_left
+        left = self.outlook.headway(self.now).seconds_left
         assert left is not None
         return left
 
@@ -53,7 +53,7 @@ def lived(plan: Plan, pace: float, noise: float, seed: int = 3) -> Iterator[tupl
         clock.wait(stage.start * factor)
         for unit in range(stage.units):
             for _ in range(4):  # looked at in between as well
-                yield clock.now - 100, clock.left, clock.outlook.standing(clock.now).share or 0
+                yield clock.now - 100, clock.left, clock.outlook.headway(clock.now).share or 0
                 clock.wait(stage.takes(unit, unit + 1) * factor / 4)
             clock.tell(stage.name, unit + 1, stage.units)
         clock.tell(stage.name, 0, 0, is_over=True)
@@ -126,17 +126,17 @@ def test_alike_stages_are_counted_together_over_several_runs() -> None:
     clock.tell("train b", 10, 10)  # one range of tickers, and then the other
     clock.tell("train b", 0, 0)
     clock.tell("train b", 3, 170)
-    standing = clock.outlook.standing(clock.now)
-    assert (standing.done, standing.total, standing.counted) == (93, 410, "folds")
+    headway = clock.outlook.headway(clock.now)
+    assert (headway.done, headway.total, headway.counted) == (93, 410, "folds")
 
 
 def test_a_stage_within_another_is_its_detail_unless_it_is_planned() -> None:
     clock = Clock(DAY)
     clock.tell("audit", 3, 22)
     clock.tell("a probe of the audit", 2, 7)
-    standing = clock.outlook.standing(clock.now)
-    assert (standing.stage, standing.detail) == ("audit", "a probe of the audit · 2 of 7")
-    assert standing.total == 2  # results: the probes are parts of one
+    headway = clock.outlook.headway(clock.now)
+    assert (headway.stage, headway.detail) == ("audit", "a probe of the audit · 2 of 7")
+    assert headway.total == 2  # results: the probes are parts of one
 
 
 def test_time_is_that_of_the_stage_it_was_spent_in() -> None:
@@ -165,16 +165,16 @@ def test_a_later_plan_keeps_what_has_begun() -> None:
     clock = Clock(DAY)
     clock.tell("bars", 60, 60)
     clock.outlook.plan((Stage("bars", 99, "tickers", 9.0), Stage("fit", 10, "folds", 1.0)))
-    standing = clock.outlook.standing(clock.now)
-    assert (standing.done, standing.total) == (60, 60)
+    headway = clock.outlook.headway(clock.now)
+    assert (headway.done, headway.total) == (60, 60)
     assert clock.left < 15
 
 
 def test_without_a_plan_there_is_a_count_and_no_promise() -> None:
     outlook = Outlook(0.0)
     outlook.hear(Progress("audit", 2, 9, "folds"), 5.0)
-    standing = outlook.standing(6.0)
-    assert (standing.done, standing.total, standing.share, standing.seconds_left) == (2, 9, None, None)
+    headway = outlook.headway(6.0)
+    assert (headway.done, headway.total, headway.share, headway.seconds_left) == (2, 9, None, None)
 
 
 def test_units_of_unlike_length_are_planned_one_by_one() -> None:

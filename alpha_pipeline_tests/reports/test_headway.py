@@ -3,9 +3,9 @@
 import pytest
 
 from alpha_pipeline.models.spec import load_experiments
-from alpha_pipeline.reports.standing import Ended, Standing, in_words, last_line, line, taken
+from alpha_pipeline.reports.headway import Ended, Headway, in_words, last_line, line, taken
 
-MIDDLE = Standing(
+MIDDLE = Headway(
     "training v12_super_model", 412, 1350, "folds", 0.38, 360.0, 240.0, "QQQ fold 7, loss 1.2345, 15,597 samples/s"
 )
 
@@ -18,7 +18,7 @@ def test_the_line_says_what_how_much_and_how_long_still() -> None:
 @pytest.mark.parametrize("name", load_experiments())
 @pytest.mark.parametrize("left", [3.0, 42.0, 360.0, 3600.0 * 9.5])
 def test_at_80_columns_any_experiment_is_named_with_count_share_and_time(name: str, left: float) -> None:
-    said = line(Standing(f"training {name}", 1412, 1460, "folds", 0.97, left, 0.0, "x" * 50), 80)
+    said = line(Headway(f"training {name}", 1412, 1460, "folds", 0.97, left, 0.0, "x" * 50), 80)
     assert len(said) <= 80
     for words in (f"training {name} · 1,412 of 1,460", "97 %", f"{in_words(left)} left"):
         assert words in said
@@ -48,8 +48,8 @@ def test_what_is_dropped_first_is_what_is_missed_least(width: int, said: str) ->
 
 
 def test_without_a_plan_nothing_is_promised() -> None:
-    assert line(Standing("leak audit", 3, 22, "", detail="warm_up"), 80) == "leak audit · 3 of 22 · warm_up"
-    assert line(Standing("start", detail="loading"), 80) == "start · loading"
+    assert line(Headway("leak audit", 3, 22, "", detail="warm_up"), 80) == "leak audit · 3 of 22 · warm_up"
+    assert line(Headway("start", detail="loading"), 80) == "start · loading"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ _TRAINING: Final = "training "
 
 
 @dataclass(frozen=True)
-class Standing:
+class Headway:
     """How far work is, the whole of it.
 
     Attributes:
@@ -32,22 +32,22 @@ class Standing:
     detail: str = ""
 
 
-def line(standing: Standing, width: int) -> str:
+def line(headway: Headway, width: int) -> str:
     """The line, with as much as fits: nothing is ever cut or wrapped.
 
     The time left is said last of all to go, before it the share, the stage, the count, what is counted and the detail.
 
     Args:
-        standing: what to say.
+        headway: what to say.
         width: columns there are.
     """
-    count = f"{standing.done:,} of {standing.total:,}" if standing.total else ""
-    counted = f"{count} {standing.counted}".strip() if count else ""
-    share = "" if standing.share is None else f"{standing.share:.0%}".replace("%", " %")
-    left = "" if standing.seconds_left is None else f"{in_words(standing.seconds_left)} left"
-    stage, bare = standing.stage, standing.stage.removeprefix(_TRAINING)
+    count = f"{headway.done:,} of {headway.total:,}" if headway.total else ""
+    counted = f"{count} {headway.counted}".strip() if count else ""
+    share = "" if headway.share is None else f"{headway.share:.0%}".replace("%", " %")
+    left = "" if headway.seconds_left is None else f"{in_words(headway.seconds_left)} left"
+    stage, bare = headway.stage, headway.stage.removeprefix(_TRAINING)
     forms = (
-        (stage, counted, share, left, standing.detail),
+        (stage, counted, share, left, headway.detail),
         (stage, counted, share, left),
         (stage, count, share, left),
         (stage, share, left),
