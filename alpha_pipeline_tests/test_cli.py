@@ -472,11 +472,11 @@ def test_a_forecast_is_explained_in_the_terminal_and_on_a_page(world: World, tmp
     assert "What the model relies on" in page.read_text()
     assert on_disk(world.warehouse) == before
     for arguments, words in (
-        (["--ticker", "AMD"], ["No forecast of AMD is held"]),
-        (["2016-01-30"], ["ridge made no forecast of QQQ on 2016-01-30, which is no session"]),
+        (["--model", "ridge", "--ticker", "AMD"], ["No forecast of AMD is held"]),
+        (["--model", "ridge", "2016-01-30"], ["ridge made no forecast of QQQ on 2016-01-30, which is no session"]),
         (["--model", "lightgbm"], ["lightgbm does not forecast QQQ; these do: expanding_mean, ridge"]),
     ):
-        assert_refused(alpha(*asked, *arguments), 1, *words)
+        assert_refused(alpha("explain", "--warehouse", world.warehouse, *arguments), 1, *words)
 
 
 def test_a_second_run_changes_no_object(world: World) -> None:

@@ -4,6 +4,7 @@ The line in a terminal is drawn anew several times a second. A log gets a line a
 stage, and one whenever nothing was said for a while. Neither waits for the work to report: a thread looks by itself.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Condition, Thread
@@ -22,6 +23,21 @@ _DRAWN_A_SECOND: Final = 4
 _SPINNER: Final = 2  # columns
 
 Look = Callable[[], Headway]
+
+
+@contextmanager
+def own_console(console: Console) -> Iterator[Console]:
+    """A console that writes where another does, over a descriptor of its own; the same where there is none.
+
+    While a step runs, Dagster turns the process's standard error into a file: no terminal, and read with a delay.
+    """
+    try:
+        descriptor = os.dup(console.file.fileno())
+    except (OSError, ValueError):  # a stream in memory
+        yield console
+        return
+    with os.fdopen(descriptor, "w", encoding=console.encoding, errors="backslashreplace") as stream:
+        yield Console(file=stream)
 
 
 def display(console: Console, look: Look, longest_silence_s: float) -> "TerminalDisplay | LogDisplay":

@@ -27,6 +27,7 @@ FORECAST_VERSION = "2"
 # What an experiment says of a ticker, on an idle machine, and what it takes to find that it says nothing new.
 SECONDS_A_MODEL = 0.18
 SECONDS_A_MODEL_FOUND = 0.1
+SECONDS_TO_BEGIN = 4.0  # torch is imported
 _KEY = list(DAILY.key)
 STAGE = "forecasts"
 EARLY_STAGE = "forecasts of the signals' models"

@@ -67,8 +67,9 @@ def train_title(experiment: str) -> str:
 def refresh(settings: Settings, n_tickers: int) -> Stage:
     """The bars: of a server as fast as it may be asked, and that pace says nothing of this machine."""
     if settings.source != "yahoo":
-        return Stage(BARS, n_tickers, "tickers", ingest.SECONDS_A_TICKER)
-    return Stage(BARS, n_tickers, "tickers", ingest.SECONDS_A_TICKER + 1 / settings.yahoo_rate, is_typical=False)
+        return Stage(BARS, n_tickers, "tickers", ingest.SECONDS_A_TICKER, start=_SECONDS_A_RUN)
+    seconds = ingest.SECONDS_A_TICKER + 1 / settings.yahoo_rate
+    return Stage(BARS, n_tickers, "tickers", seconds, start=_SECONDS_A_RUN, is_typical=False)
 
 
 def training(warehouse: Warehouse, scope: Scope) -> Plan:
@@ -130,7 +131,8 @@ def _forecasts(name: str, scope: Scope, *, is_new: bool) -> Stage:
     """Counted by ticker; one that more experiments forecast takes longer."""
     tickers = {ticker for one in scope.trainings for ticker in one.tickers}
     seconds = forecasting.SECONDS_A_MODEL if is_new else forecasting.SECONDS_A_MODEL_FOUND
-    return Stage(name, len(tickers), "tickers", seconds * scope.n_forecast / max(len(tickers), 1))
+    each = seconds * scope.n_forecast / max(len(tickers), 1)
+    return Stage(name, len(tickers), "tickers", each, start=forecasting.SECONDS_TO_BEGIN)
 
 
 def _signals(warehouse: Warehouse, last: dt.date, *, is_new: bool) -> Stage:

@@ -6,7 +6,13 @@ from time import monotonic
 
 from rich.console import Console
 
-from alpha_pipeline.reports.progress_display import SECONDS_BETWEEN_LINES, LogDisplay, TerminalDisplay, display
+from alpha_pipeline.reports.progress_display import (
+    SECONDS_BETWEEN_LINES,
+    LogDisplay,
+    TerminalDisplay,
+    display,
+    own_console,
+)
 from alpha_pipeline.steps.outlook import Outlook
 from alpha_pipeline.steps.progress import Progress, watching
 
@@ -24,9 +30,7 @@ def shown(
     Yields:
         What shows it, to be paused while something else is printed.
     """
-    begun = monotonic()
-    outlook = Outlook(begun)
-    where = display(console, lambda: outlook.headway(monotonic()), longest_silence_s)
+    outlook = Outlook(monotonic())
     stages: set[str] = set()
 
     def observe(progress: Progress) -> None:
@@ -38,5 +42,7 @@ def shown(
             stages.add(stage)
             where.begun()
 
-    with where, watching(observe, outlook.plan):
-        yield where
+    with own_console(console) as own:
+        where = display(own, lambda: outlook.headway(monotonic()), longest_silence_s)
+        with where, watching(observe, outlook.plan):
+            yield where

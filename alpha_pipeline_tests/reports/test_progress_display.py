@@ -19,7 +19,7 @@ from alpha_pipeline.reports.progress_display import LogDisplay, TerminalDisplay,
 
 # One stage that counts, one that says nothing for longer than a silence may last, and something printed between.
 WORK = """
-import sys, time
+import os, sys, time
 from rich.console import Console
 from alpha_pipeline.steps.progress import Progress, Stage, announce, report
 from alpha_pipeline.steps.watch import shown
@@ -33,8 +33,11 @@ with shown(Console(stderr=True), longest_silence_s=0.2) as where:
     with where.paused():
         print("the card", flush=True)
     report(Progress("one long fit", 0, 0))
+    held, elsewhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(elsewhere, 2)  # as Dagster does while a step runs
     time.sleep(1.0)
     report(Progress("one long fit", 0, 0, "failed", is_over=True))
+    os.dup2(held, 2)
 """
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -97,6 +100,7 @@ def test_a_terminal_shows_one_line_that_is_neither_cut_nor_wrapped(columns: int)
     drawn = [ESCAPE.sub("", line).strip("\r") for line in re.split(r"[\r\n]+", said)]
     assert max(map(len, drawn)) <= columns
     assert not [line for line in drawn if "…" in line or "..." in line]
+    assert sum("one long fit · " in line for line in drawn) >= 3  # drawn on while standard error is elsewhere
     feet = [line for line in drawn if line.rstrip().endswith("left") or " left · " in line]
     assert any("matrix_transformer" in line and " % · " in line for line in feet)
     assert any("1,350 folds" in line for line in feet) == (columns >= 80)
