@@ -4,11 +4,13 @@ Exit codes: 0 done, 1 failed with a message that names the culprit and the fix, 
 """
 
 import datetime as dt
+import os
 import platform
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -17,24 +19,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
 from alpha_pipeline.errors import AlphaError, ExperimentError, NotEnoughDataError, UsageError
-from alpha_pipeline.settings import Settings, load_settings
-from alpha_pipeline.steps import progress as steps_progress
+from alpha_pipeline.settings import Settings, listed, load_settings, one_of
+from alpha_pipeline.steps.progress import REPORT, Progress
+from alpha_pipeline.steps.progress import report as report_progress
+from alpha_pipeline.steps.watch import shown
 
 if TYPE_CHECKING:
     from alpha_pipeline.defs.runner import Runner
     from alpha_pipeline.models.spec import Experiment
+    from alpha_pipeline.reports.progress_display import LogDisplay, TerminalDisplay
+    from alpha_pipeline.reports.signal_card import SignalCard
     from alpha_pipeline.sources.base import PriceSource
 
 # Dagster, torch and DuckDB take seconds to import: each command imports what it needs.
@@ -84,14 +81,22 @@ class CompareWindow(StrEnum):
     RECENT = "2024_2025h1"
 
 
-WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Folder of the warehouse.")]
-SourceOption = Annotated[str | None, typer.Option("--source", help="simulated, files or yahoo.")]
-PathOption = Annotated[str | None, typer.Option("--path", help="File or folder of the files source.")]
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="quick, standard or full.")]
-SeedsOption = Annotated[str | None, typer.Option("--seeds", help="Members per fold, instead of the profile's.")]
-TickersOption = Annotated[str | None, typer.Option("--tickers", help="Comma-separated; default: all followed.")]
-ThroughOption = Annotated[str | None, typer.Option("--through", help="Last session to use, ISO date.")]
-ExperimentsOption = Annotated[str | None, typer.Option("--experiments", help="Comma-separated; default: all.")]
+# Every flag takes all that is given to it, so that none of it is lost: `one_of` refuses a second value where one is
+# wanted, and `listed` adds up the values of a list.
+Texts = list[str] | None
+WarehouseOption = Annotated[Texts, typer.Option("--warehouse", metavar="FOLDER", help="Folder of the warehouse.")]
+SourceOption = Annotated[Texts, typer.Option("--source", metavar="simulated|files|yahoo", help="Where bars come from.")]
+PathOption = Annotated[Texts, typer.Option("--path", metavar="PATH", help="File or folder of the files source.")]
+ProfileOption = Annotated[Texts, typer.Option("--profile", metavar="quick|standard|full", help="How much training.")]
+SeedsOption = Annotated[Texts, typer.Option("--seeds", metavar="N", help="Members per fold, instead of the profile's.")]
+TickersOption = Annotated[
+    Texts,
+    typer.Option("--tickers", metavar="NAMES", help="Separated by commas, or the flag again; default: all followed."),
+]
+ThroughOption = Annotated[Texts, typer.Option("--through", metavar="DATE", help="Last session to use, ISO date.")]
+ExperimentsOption = Annotated[
+    Texts, typer.Option("--experiments", metavar="NAMES", help="Separated by commas, or the flag again; default: all.")
+]
 
 
 def _show_versions(asked: bool) -> None:
@@ -127,16 +132,25 @@ def run(
     asked = _tickers(tickers, settings)
     _require_source(settings)
     _require_alert_services(settings)
+    early: list[SignalCard] = []
     try:
-        with _runner(settings) as runner:
-            runner.day(asked, chosen)
+        with _runner(settings) as (runner, display):
+
+            def show() -> None:
+                with display.paused():
+                    early.append(_print_card(settings, tuple(runner.problems), is_early=True))
+
+            runner.day(asked, chosen, show)
+            problems = tuple(runner.problems)
+            report_progress(Progress(REPORT, 0, 0))
+            _publish_views(settings)
+            written = _write_report(settings, problems)
+            report_progress(Progress(REPORT, 0, 0, is_over=True))
     except AlphaError as error:
         _alert(settings, error)
         raise
-    _publish_views(settings)
-    problems = tuple(runner.problems)
-    _print_card(settings, problems)
-    _write_report(settings, problems)
+    _print_card(settings, problems, shown_before=early)
+    _print_lines(written)
     console.print(
         f"[dim]Warehouse {settings.warehouse} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
         soft_wrap=True,
@@ -152,15 +166,18 @@ def today(warehouse: WarehouseOption = None) -> None:
 
 @app.command()
 def report(
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; WAREHOUSE/reports when not given.")] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("--out", metavar="FILE", help="File to write; WAREHOUSE/reports when not given."),
+    ] = None,
     brief: Annotated[bool, typer.Option("--brief", help="With --out: the brief instead of the tear sheet.")] = False,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Write the tear sheet and the daily brief: HTML pages that open offline."""
-    settings = _settings(warehouse=warehouse)
-    if out is None and brief:
+    settings, file = _settings(warehouse=warehouse), one_of("--out", out)
+    if file is None and brief:
         raise UsageError("--brief chooses what --out writes: name a file with --out.")
-    _write_report(settings, out=out, brief=brief)
+    _print_lines(_write_report(settings, out=file, brief=brief))
 
 
 @app.command()
@@ -176,7 +193,7 @@ def train(
     chosen = _experiments(experiments)
     asked = _tickers(tickers, settings)
     _require_filled(settings)
-    with _runner(settings) as runner:
+    with _runner(settings) as (runner, _):
         runner.train(asked, chosen)
     console.print("Every model asked for is trained, and its forecasts are in forecasts.daily.")
 
@@ -184,33 +201,57 @@ def train(
 @app.command()
 def explain(
     session: Annotated[str | None, typer.Argument(help="ISO date; default: the newest.")] = None,
-    signal: Annotated[Signal | None, typer.Option("--signal", help="Whose run card; default: the position.")] = None,
-    ticker: Annotated[str | None, typer.Option("--ticker", help="Explain a forecast of it; QQQ by default.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Explain a forecast by it; v12_super_model by default.")
+    signal: Annotated[
+        list[Signal] | None,
+        typer.Option(
+            "--signal",
+            metavar="NAME",
+            help="Whose run card: qqq_position by default, mag7_vote, sector_rotation or vix_regime.",
+        ),
     ] = None,
-    horizon: Annotated[int | None, typer.Option("--horizon", help="Of the forecast, sessions ahead; 1.")] = None,
-    output_format: Annotated[CardFormat, typer.Option("--format", help="Of the run card.")] = CardFormat.TEXT,
-    out: Annotated[Path | None, typer.Option("--out", help="Write a page, or the JSON, to this file.")] = None,
+    ticker: Annotated[
+        Texts, typer.Option("--ticker", metavar="TICKER", help="Explain a forecast of it; QQQ by default.")
+    ] = None,
+    model: Annotated[
+        Texts,
+        typer.Option("--model", metavar="EXPERIMENT", help="Explain a forecast by it; v12_super_model by default."),
+    ] = None,
+    horizon: Annotated[
+        list[int] | None, typer.Option("--horizon", metavar="N", help="Of the forecast, sessions ahead; 1.")
+    ] = None,
+    output_format: Annotated[
+        list[CardFormat] | None, typer.Option("--format", metavar="text|json", help="Of the run card; text by default.")
+    ] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option("--out", metavar="FILE", help="Write a page, or the JSON, to this file.")
+    ] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Which bars, models and rules made a position; with --ticker or --model, why a forecast is what it is."""
     settings = _settings(warehouse=warehouse)
-    asked = _session(session)
-    if ticker is None and model is None and horizon is None:
-        _explain_signal(settings, signal or Signal.QQQ_POSITION, asked, output_format, out)
+    asked, file = _session(session), one_of("--out", out)
+    whose, form = one_of("--signal", signal), one_of("--format", output_format) or CardFormat.TEXT
+    of, by, ahead = one_of("--ticker", ticker), one_of("--model", model), one_of("--horizon", horizon)
+    if of is None and by is None and ahead is None:
+        _explain_signal(settings, whose or Signal.QQQ_POSITION, asked, form, file)
         return
-    if signal is not None or output_format is not CardFormat.TEXT:
+    if whose is not None or form is not CardFormat.TEXT:
         raise UsageError("--signal and --format are of run cards, and --ticker, --model and --horizon of forecasts.")
-    _explain_forecast(settings, asked, ticker or "QQQ", model or "v12_super_model", horizon or 1, out)
+    _explain_forecast(settings, asked, of or "QQQ", by or "v12_super_model", ahead or 1, file)
 
 
 @app.command()
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="An experiment, or a strategy.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
-    window: Annotated[CompareWindow, typer.Option("--window", help="Which sessions.")] = CompareWindow.WHOLE,
-    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Sessions ahead, of experiments.")] = 1,
+    window: Annotated[
+        list[CompareWindow] | None,
+        typer.Option("--window", metavar="whole|2024_2025h1", help="Which sessions; whole by default."),
+    ] = None,
+    horizon: Annotated[
+        list[int] | None,
+        typer.Option("--horizon", metavar="N", min=1, help="Sessions ahead, of experiments; 1 by default."),
+    ] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Whether A beats B: the difference, its interval, and how small a difference would be found."""
@@ -219,16 +260,21 @@ def compare(
     from alpha_pipeline.warehouse.store import Warehouse
 
     settings = _settings(warehouse=warehouse)
+    days, ahead = one_of("--window", window) or CompareWindow.WHOLE, one_of("--horizon", horizon) or 1
     _require_filled(settings)
-    found = compare_held(Warehouse(settings.warehouse), a, b, window=window.value, horizon=horizon)
+    found = compare_held(Warehouse(settings.warehouse), a, b, window=days.value, horizon=ahead)
     console.print(render(found))
 
 
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help='DuckDB SQL, for example "from signals.qqq_position".')],
-    output_format: Annotated[OutputFormat, typer.Option("--format")] = OutputFormat.TABLE,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output when not given.")] = None,
+    output_format: Annotated[
+        list[OutputFormat] | None, typer.Option("--format", metavar="table|csv|json|parquet", help="table by default.")
+    ] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option("--out", metavar="FILE", help="File to write; standard output when not given.")
+    ] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Query the warehouse; every table of the design is a view."""
@@ -238,9 +284,12 @@ def sql(
     from alpha_pipeline.warehouse.views import query as run_query
 
     settings = _settings(warehouse=warehouse)
+    form, file = one_of("--format", output_format) or OutputFormat.TABLE, one_of("--out", out)
     _require_filled(settings)
     frame = run_query(Warehouse(settings.warehouse), TABLES, query)
-    write_frame(frame, output_format.value, out)
+    # Into a file or a pipe a table is as wide as it always was, unless somebody says otherwise.
+    width = console.width if console.is_terminal or "COLUMNS" in os.environ else 200
+    write_frame(frame, form.value, file, width)
 
 
 @app.command()
@@ -251,7 +300,8 @@ def doctor(source: SourceOption = None, path: PathOption = None, warehouse: Ware
     findings = examine(_settings(source, path, warehouse, of_market=source is None))
     for finding in findings:
         verdict = "[green]ok  [/]" if finding.is_ok else "[red]bad [/]"
-        console.print(f"{verdict} [bold]{finding.what}[/]: {escape(finding.detail)}", soft_wrap=True)
+        # A terminal wraps between words; a log keeps a finding in a line.
+        console.print(f"{verdict} [bold]{finding.what}[/]: {escape(finding.detail)}", soft_wrap=not console.is_terminal)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
 
@@ -261,15 +311,16 @@ def audit(warehouse: WarehouseOption = None) -> None:
     """Look for leaks of the future, in the pipeline and in what is held; exit code 1 when one is found."""
     settings = _settings(warehouse=warehouse)
     _require_filled(settings)
-    with _progress_bars("loading") as observe:
+    with shown(errors):
+        report_progress(Progress("start", 0, 0, "loading"))
         from alpha_pipeline.reports.audit import render
         from alpha_pipeline.steps.audit import audit as look
         from alpha_pipeline.warehouse.market import read_market
         from alpha_pipeline.warehouse.store import Warehouse
 
-        observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
+        report_progress(Progress("start", 0, 0, is_over=True))
         held = Warehouse(settings.warehouse)
-        found = list(look(held, settings.now()))
+        found = list(look(held, settings.now(), is_all=True))
     if not found:
         raise NotEnoughDataError(f"{settings.warehouse} holds no bars to audit. `alpha run` fills it.")
     _publish_views(settings)
@@ -308,17 +359,23 @@ def ui(
     warehouse: WarehouseOption = None,
     profile: ProfileOption = None,
     seeds: SeedsOption = None,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on the loopback interface.")] = 3000,
+    port: Annotated[
+        list[int] | None,
+        typer.Option("--port", metavar="N", min=1, max=65_535, help="Port on the loopback interface; 3000 by default."),
+    ] = None,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
     from alpha_pipeline.defs.home import prepare_home
     from alpha_pipeline.defs.ui import HOST, require_free, serve
 
+    number = one_of("--port", port) or 3000
     settings = _settings(source, path, warehouse, profile, seeds, of_market=source is None)
-    require_free(port)
+    require_free(number)
     _sync_partitions(settings)
-    console.print(f"Dagster UI: http://{HOST}:{port}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True)
-    serve(prepare_home(settings), port)
+    console.print(
+        f"Dagster UI: http://{HOST}:{number}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True
+    )
+    serve(prepare_home(settings), number)
 
 
 @tickers_app.command("list")
@@ -342,7 +399,9 @@ def list_tickers(warehouse: WarehouseOption = None) -> None:
 
 @tickers_app.command("add")
 def add_tickers(
-    names: Annotated[list[str], typer.Argument(help="Yahoo's names, for example PLTR or BRK-B.")],
+    names: Annotated[
+        list[str], typer.Argument(help="Yahoo's names, for example PLTR BRK-B; commas separate them as well.")
+    ],
     source: SourceOption = None,
     path: PathOption = None,
     warehouse: WarehouseOption = None,
@@ -354,7 +413,7 @@ def add_tickers(
     from alpha_pipeline.warehouse.tickers import add
 
     settings = _settings(source, path, warehouse, of_market=source is None)
-    asked = _checked(names)
+    asked = _checked(listed(names))
     bars = _require_source(settings)
     with errors.status(f"asking {bars.market} about {', '.join(asked)}"):
         require_known(bars, asked, last_wanted(settings))
@@ -370,15 +429,19 @@ def add_tickers(
 
 
 @tickers_app.command("remove")
-def remove_tickers(names: Annotated[list[str], typer.Argument()], warehouse: WarehouseOption = None) -> None:
+def remove_tickers(
+    names: Annotated[list[str], typer.Argument(help="Separated by blanks or commas.")],
+    warehouse: WarehouseOption = None,
+) -> None:
     """Stop following tickers; their history stays."""
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import remove
 
     settings = _settings(warehouse=warehouse)
-    remove(Warehouse(settings.warehouse), _checked(names))
+    asked = _checked(listed(names))
+    remove(Warehouse(settings.warehouse), asked)
     _sync_partitions(settings)
-    console.print(f"Removed {', '.join(_checked(names))}; the history is kept.")
+    console.print(f"Removed {', '.join(asked)}; the history is kept.")
 
 
 def main() -> None:
@@ -401,23 +464,23 @@ def main() -> None:
 
 
 def _settings(
-    source: str | None = None,
-    path: str | None = None,
-    warehouse: str | None = None,
-    profile: str | None = None,
-    seeds: str | None = None,
-    through: str | None = None,
+    source: Texts = None,
+    path: Texts = None,
+    warehouse: Texts = None,
+    profile: Texts = None,
+    seeds: Texts = None,
+    through: Texts = None,
     *,
     of_market: bool = False,
 ) -> Settings:
     """The settings; with `of_market`, an unnamed source is the one that filled the warehouse."""
     flags: Mapping[str, str | None] = {
-        "ALPHA_SOURCE": source,
-        "ALPHA_SOURCE_PATH": path,
-        "ALPHA_WAREHOUSE": warehouse,
-        "ALPHA_PROFILE": profile,
-        "ALPHA_SEEDS": seeds,
-        "ALPHA_THROUGH": through,
+        "ALPHA_SOURCE": one_of("--source", source),
+        "ALPHA_SOURCE_PATH": one_of("--path", path),
+        "ALPHA_WAREHOUSE": one_of("--warehouse", warehouse),
+        "ALPHA_PROFILE": one_of("--profile", profile),
+        "ALPHA_SEEDS": one_of("--seeds", seeds),
+        "ALPHA_THROUGH": one_of("--through", through),
     }
     settings = load_settings(flags)
     if settings.warehouse.exists() and not settings.warehouse.is_dir():
@@ -435,14 +498,14 @@ def _checked(names: list[str]) -> list[str]:
     return list(dict.fromkeys(checked(name) for name in names))
 
 
-def _tickers(names: str | None, settings: Settings) -> list[str] | None:
+def _tickers(names: Texts, settings: Settings) -> list[str] | None:
     """The tickers named, or None; only followed ones can be asked for."""
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import followed
 
-    if names is None:
+    if not names:
         return None
-    asked = _checked(names.split(","))
+    asked = _checked(listed(names))
     strangers = sorted(set(asked) - set(followed(Warehouse(settings.warehouse))))
     if strangers:
         raise UsageError(
@@ -483,12 +546,13 @@ def _require_filled(settings: Settings) -> None:
         raise NotEnoughDataError(f"{settings.warehouse} is no warehouse yet, or an empty one. `alpha run` fills it.")
 
 
-def _experiments(names: str | None) -> list[str] | None:
+def _experiments(names: Texts) -> list[str] | None:
+    """The experiments named, or None."""
     from alpha_pipeline.models.spec import load_experiments
 
     known = load_experiments()
-    chosen = None if names is None else [name.strip() for name in names.split(",")]
-    strangers = [name for name in chosen or [] if name not in known]
+    chosen = listed(names) if names else None
+    strangers = [name or "''" for name in chosen or [] if name not in known]
     if strangers:
         raise UsageError(f"No experiment {', '.join(strangers)}. There are: {', '.join(known)}.")
     return chosen
@@ -558,43 +622,15 @@ def _session(day: str | None) -> dt.date | None:
 
 
 @contextmanager
-def _progress_bars(detail: str) -> Iterator[steps_progress.Observer]:
-    """One bar per stage of the work done inside, the first with a detail while it begins."""
-    bars = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", justify="left"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[detail]}"),
-        console=errors,
-    )
-    shown: dict[str, TaskID] = {}
-
-    def observe(step: steps_progress.Progress) -> None:
-        if step.stage not in shown:
-            shown[step.stage] = bars.add_task(step.stage, total=None, detail="")
-        task = shown[step.stage]
-        if step.is_over:  # a stage that counted nothing shows as one thing done
-            total = bars.tasks[task].total or 1
-            bars.update(task, completed=total, total=total, detail=step.detail)
-        else:
-            bars.update(task, completed=step.done, total=step.total or None, detail=step.detail)
-
-    with bars, steps_progress.watching(observe):
-        observe(steps_progress.Progress("start", 0, 0, detail))
-        yield observe
-
-
-@contextmanager
-def _runner(settings: Settings) -> "Iterator[Runner]":
-    """A runner whose progress shows as one bar per stage."""
-    with _progress_bars("loading") as observe:
+def _runner(settings: Settings) -> "Iterator[tuple[Runner, TerminalDisplay | LogDisplay]]":
+    """A runner, and what shows its progress."""
+    with shown(errors) as display:
+        report_progress(Progress("start", 0, 0, "loading"))
         from alpha_pipeline.defs.runner import Runner
 
         with Runner(settings) as runner:
-            observe(steps_progress.Progress("start", 0, 0, str(settings.warehouse), is_over=True))
-            yield runner
+            report_progress(Progress("start", 0, 0, is_over=True))
+            yield runner, display
 
 
 def _require_alert_services(settings: Settings) -> None:
@@ -623,17 +659,29 @@ def _publish_views(settings: Settings) -> None:
     publish(Warehouse(settings.warehouse), TABLES)
 
 
-def _print_card(settings: Settings, problems: tuple[str, ...] = ()) -> None:
+def _print_card(
+    settings: Settings,
+    problems: tuple[str, ...] = (),
+    *,
+    is_early: bool = False,
+    shown_before: "Sequence[SignalCard]" = (),
+) -> "SignalCard":
+    """Show the card of the newest position, unless an early one has said the very same; the card."""
     from alpha_pipeline.reports.signal_card import render
     from alpha_pipeline.steps.card import signal_card
     from alpha_pipeline.warehouse.store import Warehouse
 
-    console.print(render(signal_card(Warehouse(settings.warehouse), problems)))
+    card = signal_card(Warehouse(settings.warehouse), problems, is_early=is_early)
+    if card not in [replace(early, is_early=False) for early in shown_before]:
+        console.print(render(card))
+        console.file.flush()  # into a file too while the rest goes on
+    return card
 
 
 def _write_report(
     settings: Settings, problems: tuple[str, ...] = (), out: Path | None = None, *, brief: bool = False
-) -> None:
+) -> list[str]:
+    """Write the pages; says where."""
     from alpha_pipeline.reports.daily_report import render_brief, render_html
     from alpha_pipeline.reports.frames import write_text
     from alpha_pipeline.steps.report import LATEST_BRIEF, gather, write_report
@@ -642,11 +690,14 @@ def _write_report(
     held = Warehouse(settings.warehouse)
     if out is None:
         written = write_report(held, settings.reports_kept, problems)
-        console.print(f"Brief: {held.objects.path(LATEST_BRIEF)}", highlight=False, soft_wrap=True)
-    else:
-        write_text((render_brief if brief else render_html)(gather(held, problems)), out)
-        written = str(out)
-    console.print(f"Report: {written}", highlight=False, soft_wrap=True)
+        return [f"Brief: {held.objects.path(LATEST_BRIEF)}", f"Report: {written}"]
+    write_text((render_brief if brief else render_html)(gather(held, problems)), out)
+    return [f"Report: {out}"]
+
+
+def _print_lines(lines: "Sequence[str]") -> None:
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ for the time, so that a past day can be replayed with ``ALPHA_NOW``.
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, TypeVar, cast, get_args
 
-from alpha_pipeline.errors import SettingError
+from alpha_pipeline.errors import SettingError, UsageError
 
+T = TypeVar("T")
 SourceKind = Literal["simulated", "files", "yahoo"]
 ProfileName = Literal["quick", "standard", "full"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -113,6 +114,23 @@ class Settings:
             "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def one_of(flag: str, given: Sequence[T] | None) -> T | None:
+    """The value of a flag that has one; None when it was not given.
+
+    Raises:
+        UsageError: it was given more than one.
+    """
+    values = list(dict.fromkeys(given or ()))
+    if len(values) > 1:
+        raise UsageError(f"{flag} takes one value, and was given {' and '.join(map(str, values))}: leave one.")
+    return values[0] if values else None
+
+
+def listed(given: Sequence[str]) -> list[str]:
+    """The names of a list, taken apart at commas, each once; an empty name stays, for its reader to refuse."""
+    return list(dict.fromkeys(name.strip() for text in given for name in text.split(",")))
 
 
 def load_settings(

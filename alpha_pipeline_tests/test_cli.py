@@ -6,6 +6,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,9 @@ import pytest
 
 from alpha_pipeline import cli, sessions
 from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.sources.simulated import SimulatedSource, simulate
+from alpha_pipeline.steps.results import write_ledger
 from alpha_pipeline.steps.run_card import SIGNALS
 from alpha_pipeline.steps.signals import BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL
 from alpha_pipeline.universe import CORE, MAG7, SECTORS, VIX
@@ -255,6 +258,26 @@ def test_a_simulated_card_says_so(simulated: Path) -> None:
     assert "abstains: no fresh ballot from NVDA" in outcome.out
 
 
+@pytest.mark.parametrize("has_record", [False, True])
+def test_a_card_shown_early_is_shown_again_only_with_what_it_lacked(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_record: bool
+) -> None:
+    def day(self: Runner, _tickers: object, _chosen: object, on_signals: Callable[[], None]) -> None:
+        on_signals()
+        if has_record:
+            write_ledger(self.warehouse)
+
+    shutil.copytree(simulated, tmp_path / "held")
+    monkeypatch.setattr(Runner, "day", day)
+    outcome = alpha("run", "--warehouse", tmp_path / "held")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count("QQQ at the open of 2016-02-01") == 1 + has_record
+    assert outcome.out.count("still to come") == 1
+    first, _, second = outcome.out.partition("decided at the close of 2016-01-29")
+    assert "still to come" in first
+    assert ("Record since" in first, "Record since" in second) == (False, has_record)
+
+
 def test_both_reports_are_written_where_they_are_asked_for(simulated: Path, tmp_path: Path) -> None:
     outcome = alpha("report", "--warehouse", simulated)
     assert outcome.code == 0, outcome
@@ -414,6 +437,23 @@ def test_a_run_survives_bad_rows_and_a_missing_ticker(world: World) -> None:
     assert status == {"META": "failed", "NVDA": "complete", "QQQ": "gaps", VIX: "complete"}
 
 
+def test_a_run_into_a_pipe_says_how_far_it_is_at_both_ends_of_each_stage(world: World) -> None:
+    lines = world.first.err.splitlines()
+    for stage in (
+        "bars",
+        "features and targets",
+        "training ridge",
+        "forecasts",
+        "signals",
+        "scores",
+        "views and report",
+    ):
+        begun = next(i for i, line in enumerate(lines) if re.match(rf"\d:\d\d:\d\d {stage} · .*left", line))
+        assert re.match(rf"\d:\d\d:\d\d {stage}: .*\d s$", next(line for line in lines[begun:] if f"{stage}:" in line))
+    assert not set(world.first.err) & {"\x1b", "\r"}
+    assert not [line for line in world.first.out.splitlines() if "still to come" in line]
+
+
 def test_refused_rows_are_in_quarantine_and_not_in_the_bars(world: World) -> None:
     query = "select session, reason from raw.quarantine where ticker = 'QQQ' order by session"
     outcome = alpha("sql", query, "--format", "csv", "--warehouse", world.warehouse)
@@ -445,11 +485,11 @@ def test_a_forecast_is_explained_in_the_terminal_and_on_a_page(world: World, tmp
     assert "What the model relies on" in page.read_text()
     assert on_disk(world.warehouse) == before
     for arguments, words in (
-        (["--ticker", "AMD"], ["No forecast of AMD is held"]),
-        (["2016-01-30"], ["ridge made no forecast of QQQ on 2016-01-30, which is no session"]),
+        (["--model", "ridge", "--ticker", "AMD"], ["No forecast of AMD is held"]),
+        (["--model", "ridge", "2016-01-30"], ["ridge made no forecast of QQQ on 2016-01-30, which is no session"]),
         (["--model", "lightgbm"], ["lightgbm does not forecast QQQ; these do: expanding_mean, ridge"]),
     ):
-        assert_refused(alpha(*asked, *arguments), 1, *words)
+        assert_refused(alpha("explain", "--warehouse", world.warehouse, *arguments), 1, *words)
 
 
 def test_a_second_run_changes_no_object(world: World) -> None:

@@ -5,7 +5,7 @@ the web UI, or by `--tickers` with `--experiments`. A ticker of which the wareho
 partitions follow from the warehouse, but for a name that waits for its first training. See ADR 0023.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
@@ -15,7 +15,6 @@ from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.steps.training import has_artifacts
 from alpha_pipeline.warehouse.store import Warehouse
-from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added, followed
 
 
@@ -94,26 +93,14 @@ def name_for(instance: Partitions, experiment: Experiment, tickers: Sequence[str
         instance.add_dynamic_partitions(str(partitions_of(experiment).name), new)
 
 
-def to_train(
-    instance: Partitions,
-    warehouse: Warehouse,
-    tickers: Sequence[str] | None,
-    chosen: Sequence[str] | None,
-) -> Iterator[tuple[Experiment, list[str], list[str]]]:
-    """What a command trains: (experiment, its partitions, those of them to train), of tickers that hold bars.
+def takes(instance: Partitions, experiment: Experiment, tickers: Sequence[str] | None, *, is_chosen: bool) -> set[str]:
+    """The tickers that a command trains an experiment on: its partitions, and those asked for that it may train.
 
     Args:
         instance: holds the partitions; sync them first.
-        warehouse: with bars.
-        tickers: those asked for, all followed when None. Experiments that tickers may join, and those that are
-            chosen by name, are given them.
-        chosen: the experiments by name; all when None.
+        experiment: which.
+        tickers: those asked for; None when none are named.
+        is_chosen: whether the experiment is asked for by name; else only one that tickers may join is given them.
     """
-    held = set(warehouse.units(BARS)) & set(followed(warehouse) if tickers is None else tickers)
-    for name, experiment in experiments().items():
-        if chosen is not None and name not in chosen:
-            continue
-        if tickers is not None and (chosen is not None or experiment.joins_added):
-            name_for(instance, experiment, [ticker for ticker in tickers if ticker in held])
-        keys = registered(instance, experiment)
-        yield experiment, keys, [ticker for ticker in keys if ticker in held]
+    named = tickers if tickers is not None and (is_chosen or experiment.joins_added) else ()
+    return {*registered(instance, experiment), *(ticker for ticker in named if may_train(experiment, ticker))}

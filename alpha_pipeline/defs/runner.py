@@ -1,7 +1,7 @@
 """Runs the stages of a day in this process, through the same assets as the web UI and into the same instance."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import sleep
 from typing import Final, Self
@@ -12,22 +12,27 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.alive import bury
-from alpha_pipeline.defs.assets.forecasts import TRAINED, TRAINING_POOL
+from alpha_pipeline.defs.assets.forecasts import EXPERIMENTS_TAG, TRAINED, TRAINING_POOL
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
-from alpha_pipeline.defs.membership import to_train
+from alpha_pipeline.defs.membership import experiments, name_for, registered, takes
 from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
+from alpha_pipeline.defs.step_progress import StepProgress, n_checks
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.settings import Settings
-from alpha_pipeline.steps.progress import Progress, report
+from alpha_pipeline.steps import plan
+from alpha_pipeline.steps.forecasting import EARLY_STAGE, STAGE
+from alpha_pipeline.steps.progress import Progress, announce, report
 from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
+from alpha_pipeline.steps.signals import MODELS as READ_BY_SIGNALS
+from alpha_pipeline.steps.trained import is_anything_missing
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import span
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import added, followed
 
-# The step's own log goes to the instance; the console belongs to the progress bars.
+# The step's own log goes to the instance; the console belongs to the progress.
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
@@ -35,25 +40,47 @@ _SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 @dataclass(frozen=True)
 class Stage:
-    """One Dagster run of the day.
+    """One stage of the day: a Dagster run for each range of partitions.
 
     Attributes:
-        title: shown beside the progress.
+        title: what its progress is called.
         job: which job.
-        tags: the partition range, if the job has partitions.
         assets: which of the job's assets; all when None.
+        tags: of its runs, beside the partition range.
         config: of the job's assets.
+        trains: whether it waits until no other run trains on the warehouse.
+        is_tolerant: whether the day goes on when a step fails.
     """
 
     title: str
     job: str
-    tags: dict[str, str]
     assets: tuple[dg.AssetKey, ...] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, object] = field(default_factory=dict)
+    trains: bool = False
+    is_tolerant: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asked for.
+
+    Attributes:
+        tickers: all followed when None.
+        chosen: experiments by name; all when None.
+    """
+
+    tickers: Sequence[str] | None
+    chosen: Sequence[str] | None
+
+    @property
+    def names(self) -> list[str]:
+        """The experiments, in the order of their files."""
+        return [name for name in experiments() if self.chosen is None or name in self.chosen]
 
 
 class Runner:
-    """Runs stages against one warehouse, in a `with` block: at its end what its instance holds open is closed.
+    """Runs stages against one warehouse.
 
     Args:
         settings: the settings; they become the environment of this process.
@@ -74,57 +101,73 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self.instance.dispose()
 
-    def day(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
+    def day(
+        self,
+        tickers: Sequence[str] | None,
+        chosen: Sequence[str] | None,
+        on_signals: Callable[[], None] = lambda: None,
+    ) -> None:
         """Ingest, build, train, forecast, signal, score: everything up to date.
+
+        The experiments that the signals read are trained first. Where others are to be trained after them, the signals
+        are made before that.
 
         Args:
             tickers: the tickers to refresh and forecast; all followed (and the core ones forecast) when None.
             chosen: the experiments; all when None.
+            on_signals: called at most once, when the signals are made and what is still to be done takes long: other
+                experiments, or the results of a new session. Never without an experiment that they read.
 
         Raises:
             AlphaError: a stage failed; what was finished before stays.
         """
+        asked = Asked(tickers, chosen)
+        read = [name for name in asked.names if name in READ_BY_SIGNALS]
+        others = [name for name in asked.names if name not in READ_BY_SIGNALS]
+        sync_tickers(self.instance, self.warehouse)
+        refreshed = self._to_refresh(tickers)
+        bars = plan.refresh(self.settings, len(refreshed))
+        announce((bars, *plan.day(self.warehouse, self._scope(asked, refreshed), self._n_checks)))
         self.ingest(tickers)
-        self.train(tickers, chosen)
-        self.signals()
-        self._run(Stage("ledger, scores, audit and checks", jobs.RESULTS.name, {}))
+        held = self._with_bars(tickers)
+        if {*held} != {*refreshed}:
+            announce(plan.day(self.warehouse, self._scope(asked, held), self._n_checks))
+        self._prepare(held)
+        self._learn(read, asked, held)
+        is_early = bool(read) and self._is_anything_missing(others, asked, held)
+        if is_early:
+            early = {ticker for one in self._trainings(read, asked, held) for ticker in one.tickers}
+            tags = {EXPERIMENTS_TAG: ",".join(read)}
+            self._run(Stage(EARLY_STAGE, jobs.PREDICT.name, tags=tags), self._ranges(early))
+            self.signals()
+            on_signals()
+        self._learn(others, asked, held)
+        self._forecast(asked, held)
+        if self.signals() and read and not is_early:
+            on_signals()
+        self._run(Stage(plan.RESULTS, jobs.RESULTS.name), [{}])
 
     def ingest(self, tickers: Sequence[str] | None) -> None:
         """Refresh bars; a ticker that fails is noted in `problems` and the others go on."""
-        self.alpha.source()
-        registered = sync_tickers(self.instance, self.warehouse)
-        wanted = list(tickers) if tickers is not None else self._offered(registered)
-        for first, last in blocks(registered, wanted):
-            self._run(Stage("bars", jobs.REFRESH_BARS.name, range_tags(first, last)), tolerant=True)
+        stage = Stage(plan.BARS, jobs.REFRESH_BARS.name, is_tolerant=True)
+        self._run(stage, self._ranges(self._to_refresh(tickers)))
         if not self.warehouse.units(BARS):
             raise AlphaError("No bars were ingested. " + " ".join(self.problems))
 
     def train(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
         """Features, targets, models and forecasts of the tickers that hold bars."""
-        registered = sync_tickers(self.instance, self.warehouse)
-        held = set(self.warehouse.units(BARS)) & set(tickers if tickers is not None else followed(self.warehouse))
-        for first, last in blocks(registered, [t for t in registered if t in held]):
-            self._run(Stage("features and targets", jobs.PREPARE.name, range_tags(first, last)))
-        for experiment, keys, wanted in to_train(self.instance, self.warehouse, tickers, chosen):
-            title, asset = f"train {experiment.name}", dg.AssetKey(["models", experiment.name])
-            for first, last in blocks(keys, wanted):
-                self._wait_to_train(title)
-                self._run(Stage(title, jobs.ANY_ASSETS, range_tags(first, last), (asset,)))
-        if chosen is None:
-            self._mark_trained(registered, held)
-        for first, last in blocks(registered, [t for t in registered if t in held]):
-            self._run(Stage("forecasts", jobs.PREDICT.name, range_tags(first, last)))
+        asked, held = Asked(tickers, chosen), self._with_bars(tickers)
+        sync_tickers(self.instance, self.warehouse)
+        announce(plan.training(self.warehouse, self._scope(asked, held)))
+        self._prepare(held)
+        self._learn(asked.names, asked, held)
+        self._forecast(asked, held)
 
-    def _mark_trained(self, registered: Sequence[str], tickers: set[str]) -> None:
-        """Say in the graph that every experiment was trained on these tickers, where it does not say so yet."""
-        unmarked = tickers - self.instance.get_materialized_partitions(TRAINED)
-        nothing: dict[str, object] = {"ops": {"__".join(TRAINED.path): {"config": {"experiments": []}}}}
-        for first, last in blocks(registered, [ticker for ticker in registered if ticker in unmarked]):
-            self._wait_to_train("trained")
-            self._run(Stage("trained", jobs.TRAIN.name, range_tags(first, last), config=nothing))
-
-    def signals(self) -> None:
+    def signals(self) -> bool:
         """The signals of every session whose forecasts are newer than its signals.
+
+        Returns:
+            Whether any was made.
 
         Raises:
             NotEnoughDataError: no session has bars since the first signal session.
@@ -134,9 +177,69 @@ class Runner:
             raise NotEnoughDataError(
                 f"The bars end on {last}, before the first out-of-sample session {FIRST_SESSION}: there is no signal."
             )
-        stale = stale_sessions(self.warehouse, calendar.between(FIRST_SESSION, last))
-        for first, until in blocks([d.isoformat() for d in calendar.between(FIRST_SESSION, last)], stale):
-            self._run(Stage("signals", jobs.SIGNALS.name, range_tags(first, until)))
+        sessions = calendar.between(FIRST_SESSION, last)
+        stale = stale_sessions(self.warehouse, sessions)
+        spans = blocks([day.isoformat() for day in sessions], stale)
+        self._run(Stage(plan.SIGNALS, jobs.SIGNALS.name), [range_tags(*span) for span in spans])
+        return bool(stale)
+
+    def _prepare(self, held: Sequence[str]) -> None:
+        self._run(Stage(plan.FEATURES, jobs.PREPARE.name), self._ranges(held))
+
+    def _learn(self, names: Sequence[str], asked: Asked, held: Sequence[str]) -> None:
+        """Train experiments by the partitions of each; a ticker that was asked for is one of them from now on."""
+        for one in self._trainings(names, asked, held):
+            name = one.experiment.name
+            name_for(self.instance, one.experiment, one.tickers)
+            asset = dg.AssetKey(["models", name])
+            stage = Stage(plan.train_title(name), jobs.ANY_ASSETS, (asset,), trains=True)
+            spans = blocks(registered(self.instance, one.experiment), one.tickers)
+            self._run(stage, [range_tags(*span) for span in spans])
+
+    def _forecast(self, asked: Asked, held: Sequence[str]) -> None:
+        """Forecast by every experiment; before, where all were trained, say so in the graph if it does not yet."""
+        if asked.chosen is None:
+            unmarked = set(held) - self.instance.get_materialized_partitions(TRAINED)
+            nothing: dict[str, object] = {"ops": {"__".join(TRAINED.path): {"config": {"experiments": []}}}}
+            self._run(Stage("trained", jobs.TRAIN.name, config=nothing, trains=True), self._ranges(unmarked))
+        self._run(Stage(STAGE, jobs.PREDICT.name), self._ranges(held))
+
+    def _is_anything_missing(self, names: Sequence[str], asked: Asked, held: Sequence[str]) -> bool:
+        """Whether experiments have to be trained; nothing is missed while there is no session to signal."""
+        core = span(self.warehouse.read(BARS, CORE, columns=["session"]))
+        if core is None or core[1] < FIRST_SESSION:
+            return False
+        return any(
+            is_anything_missing(self.warehouse, one.experiment, one.tickers, core[1], self.settings.profile)
+            for one in self._trainings(names, asked, held)
+        )
+
+    def _trainings(self, names: Sequence[str], asked: Asked, held: Sequence[str]) -> list[plan.Training]:
+        """The tickers that each experiment is trained on, of those held."""
+        trainings = []
+        for name in names:
+            own = takes(self.instance, experiments()[name], asked.tickers, is_chosen=asked.chosen is not None)
+            trainings.append(plan.Training(experiments()[name], tuple(ticker for ticker in held if ticker in own)))
+        return trainings
+
+    def _scope(self, asked: Asked, held: Sequence[str]) -> plan.Scope:
+        """What is planned for, where these tickers hold bars or are about to."""
+        trainings = self._trainings(asked.names, asked, held)
+        return plan.Scope(trainings, len(held), self.alpha.through(), self.settings.profile)
+
+    @property
+    def _n_checks(self) -> int:
+        return n_checks(self.definitions.resolve_job_def(jobs.RESULTS.name))
+
+    def _with_bars(self, tickers: Sequence[str] | None) -> list[str]:
+        """Of the tickers, all followed when None, those that hold bars."""
+        wanted = set(followed(self.warehouse) if tickers is None else tickers)
+        return [ticker for ticker in self.warehouse.units(BARS) if ticker in wanted]
+
+    def _ranges(self, tickers: Collection[str]) -> list[dict[str, str]]:
+        """The tags of the fewest runs that cover exactly these tickers."""
+        keys = sync_tickers(self.instance, self.warehouse)
+        return [range_tags(*span) for span in blocks(keys, list(tickers))]
 
     def _wait_to_train(self, title: str) -> None:
         """Wait while another run trains on this warehouse.
@@ -149,12 +252,14 @@ class Runner:
             sleep(_SECONDS_BETWEEN_LOOKS)
             bury(self.instance, self.warehouse.root)
 
-    def _offered(self, registered: Sequence[str]) -> list[str]:
-        """The followed tickers worth asking the source for: a holding that it does not list is no failure."""
-        listed = self.alpha.source().tickers()
+    def _to_refresh(self, tickers: Sequence[str] | None) -> list[str]:
+        """The tickers named; else the followed ones worth asking for: a holding that it does not list is no failure."""
+        source = self.alpha.source()
+        if tickers is not None:
+            return list(tickers)
+        listed = source.tickers()
         needed = set(CORE) | set(added(self.warehouse))
-        wanted = set(followed(self.warehouse))
-        return [t for t in registered if t in wanted and (listed is None or t in listed or t in needed)]
+        return [t for t in followed(self.warehouse) if listed is None or t in listed or t in needed]
 
     def _last_session(self) -> dt.date:
         held = span(self.warehouse.read(BARS, CORE, columns=["session"]))
@@ -162,24 +267,39 @@ class Runner:
             raise NotEnoughDataError(f"None of the core tickers ({', '.join(CORE)}) has bars: no signal can be made.")
         return held[1]
 
-    def _run(self, stage: Stage, *, tolerant: bool = False) -> None:
-        """Run one stage and record it in the instance.
+    def _run(self, stage: Stage, ranges: Sequence[Mapping[str, str]]) -> None:
+        """Run one stage, a run for each range of partitions, and record it in the instance.
 
         Raises:
-            AlphaError: a step failed, unless `tolerant`; then its message joins `problems`.
+            AlphaError: a step failed, unless the stage is tolerant; then its message joins `problems`.
         """
-        report(Progress(stage.title, 0, 0))
+        if not ranges:
+            return
+        problems: list[str] = []
+        for number, tags in enumerate(ranges):
+            if stage.trains:
+                self._wait_to_train(stage.title)
+            job = self.definitions.resolve_job_def(stage.job)
+            steps = StepProgress(stage.title, job, stage.assets, (number, len(ranges)))
+            problems += self._failures(stage, {**stage.tags, **tags}, steps)
+            if problems and not stage.is_tolerant:
+                report(Progress(stage.title, 0, 0, "failed", is_over=True))
+                raise AlphaError(f"{stage.title}: {'; '.join(problems)}")
+        report(Progress(stage.title, 0, 0, is_over=True))
+        self.problems.extend(problems)
+
+    def _failures(self, stage: Stage, tags: Mapping[str, str], steps: StepProgress) -> list[str]:
+        """Run a stage on one range; what the steps that failed said."""
+        steps.begin()
+        self.instance.add_event_listener(steps.run_id, steps.hear)
         result = self.definitions.resolve_job_def(stage.job).execute_in_process(
             instance=self.instance,
+            run_id=steps.run_id,
             run_config={**_QUIET, **stage.config},
-            tags=stage.tags,
+            tags=tags,
             asset_selection=stage.assets,
             raise_on_error=False,
         )
-        report(Progress(stage.title, 0, 0, "" if result.success else "failed", is_over=True))
         if result.success:
-            return
-        messages = [failure_message(event) for event in result.all_events if event.is_step_failure]
-        if not tolerant:
-            raise AlphaError(f"{stage.title}: {'; '.join(messages) or 'failed'}")
-        self.problems.extend(messages)
+            return []
+        return [failure_message(event) for event in result.all_events if event.is_step_failure] or ["failed"]

@@ -1,6 +1,10 @@
-"""What a model and its training can be told: one frozen value per architecture, read without torch."""
+"""What a model and its training can be told: one frozen value per architecture, read without torch.
 
-from typing import Annotated, Literal, Self
+`SECONDS_A_FOLD` is what a fold takes on two idle cores, from the table of `benchmarks.zoo`; progress is estimated by
+it.
+"""
+
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +17,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 class HybridArchitecture(Frozen):
     """LSTM, then Transformer encoder layers, then a Student-t head (`models/hybrid.py`)."""
 
+    SECONDS_A_FOLD: ClassVar[float] = 1.1
     kind: Literal["hybrid"]
     width: int = Field(default=32, ge=4, le=512, description="Hidden units of the LSTM and the encoder")
     lstm_layers: int = Field(default=1, ge=1, le=4)
@@ -39,6 +44,7 @@ class HybridArchitecture(Frozen):
 class V17Architecture(Frozen):
     """Raw bars, RevIN, KAN layers, Student-t head (`models/v17.py`)."""
 
+    SECONDS_A_FOLD: ClassVar[float] = 0.3
     kind: Literal["v17"]
     width: int = Field(default=16, ge=2, le=512, description="Hidden units of the KAN")
     degree: int = Field(default=3, ge=1, le=12, description="Degree of the Chebyshev polynomials")
@@ -59,6 +65,7 @@ class V17Architecture(Frozen):
 class MatrixArchitecture(Frozen):
     """Raw bars of all tickers, attention over time, then over tickers, Student-t head (`models/matrix.py`)."""
 
+    SECONDS_A_FOLD: ClassVar[float] = 14.0
     kind: Literal["matrix"]
     width: int = Field(default=32, ge=4, le=512, description="Hidden units")
     heads: int = Field(default=4, ge=1, description="Attention heads; divides width")
@@ -91,6 +98,7 @@ class _ClosedForm(Frozen):
 class RidgeArchitecture(_ClosedForm):
     """Ridge regression on the last row of the window (`models/baselines.py`)."""
 
+    SECONDS_A_FOLD: ClassVar[float] = 0.07
     kind: Literal["ridge"]
     penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         default=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
@@ -102,6 +110,7 @@ class RidgeArchitecture(_ClosedForm):
 class LightGBMArchitecture(_ClosedForm):
     """Gradient-boosted trees on the last row of the window (`models/boosted.py`)."""
 
+    SECONDS_A_FOLD: ClassVar[float] = 0.83
     kind: Literal["lightgbm"]
     learning_rate: float = Field(default=0.02, gt=0, le=1)
     leaves: int = Field(default=8, ge=2, le=256, description="Of each tree")
@@ -113,12 +122,14 @@ class LightGBMArchitecture(_ClosedForm):
 class LastValueArchitecture(_ClosedForm):
     """No change: tomorrow's value is today's (`models/baselines.py`)."""
 
+    SECONDS_A_FOLD: ClassVar[float] = 0.02
     kind: Literal["last_value"]
 
 
 class ExpandingMeanArchitecture(_ClosedForm):
     """The mean of every label known so far (`models/baselines.py`)."""
 
+    SECONDS_A_FOLD: ClassVar[float] = 0.026
     kind: Literal["expanding_mean"]
 
 

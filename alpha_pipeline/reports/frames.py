@@ -2,15 +2,27 @@
 
 import io
 import sys
+import textwrap
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from alpha_pipeline.errors import UsageError
 
+MOST_ROWS: Final = 60  # of a table
+_UNLIMITED: Final = 10_000
+_NARROWEST_PROSE: Final = 24
 
-def write_frame(frame: pl.DataFrame, output_format: str, out: Path | None) -> None:
+
+def write_frame(frame: pl.DataFrame, output_format: str, out: Path | None, width: int = 200) -> None:
     """Write a frame as table, csv, json or parquet to a file, or to standard output.
+
+    Args:
+        frame: what to write.
+        output_format: how.
+        out: where to; standard output when None.
+        width: columns that a table may have.
 
     Raises:
         UsageError: Parquet is asked for without a file, CSV with a nested column, or the file cannot be written.
@@ -29,10 +41,50 @@ def write_frame(frame: pl.DataFrame, output_format: str, out: Path | None) -> No
     elif output_format == "json":
         _put(frame.write_json() + "\n", out)
     else:
-        with pl.Config(
-            tbl_rows=60, tbl_cols=-1, tbl_hide_dataframe_shape=True, fmt_str_lengths=80, tbl_width_chars=200
-        ):
-            _put(f"{frame}\n", out)
+        _put(table(frame, width), out)
+
+
+def table(frame: pl.DataFrame, width: int) -> str:
+    """A frame as a table in which no value is cut: prose wraps; where numbers would, each row is a record of its own.
+
+    Args:
+        frame: of which the first and the last rows are shown, `MOST_ROWS` at most.
+        width: columns there are.
+    """
+    whole = _drawn(frame, _UNLIMITED)
+    border = whole.partition("\n")[0]
+    if len(border) <= width:
+        return whole
+    widths = [len(part) for part in border.strip("┌┐").split("┬")]
+    prose = [one for one in widths if one > _NARROWEST_PROSE]
+    room = width - sum(widths) + sum(prose) - len(widths) - 1
+    if prose and room >= len(prose) * _NARROWEST_PROSE:
+        return _drawn(frame, width)
+    return _records(frame, width)
+
+
+def _drawn(frame: pl.DataFrame, width: int) -> str:
+    with pl.Config(
+        tbl_rows=MOST_ROWS,
+        tbl_cols=-1,
+        tbl_hide_dataframe_shape=True,
+        fmt_str_lengths=_UNLIMITED,
+        fmt_table_cell_list_len=-1,
+        tbl_width_chars=width,
+    ):
+        return f"{frame}\n"
+
+
+def _records(frame: pl.DataFrame, width: int) -> str:
+    """A line for each value, and a rule before each row."""
+    names = max(map(len, frame.columns)) + 2
+    lines = []
+    for number, row in enumerate(frame.head(MOST_ROWS).iter_rows(), start=1):
+        lines.append(f"── row {number} ".ljust(width, "─"))
+        for name, value in zip(frame.columns, row, strict=True):
+            lines += textwrap.wrap(f"{name:<{names}}{value}", width, subsequent_indent=" " * min(names, width // 2))
+    left = frame.height - MOST_ROWS
+    return "\n".join([*lines, *([f"{left:,} more rows; --format csv writes them all"] if left > 0 else [])]) + "\n"
 
 
 def _put(text: str, out: Path | None) -> None:

@@ -38,6 +38,7 @@ class SignalCard:
         problems: what went wrong on the way, in words.
         above_luck: strategy -> deflated Sharpe ratio, the probability that it is above what luck alone would show.
         luck: what else is said of luck, a sentence each.
+        is_early: whether the record and whatever the signals do not read are still to be made.
     """
 
     market: str
@@ -56,6 +57,7 @@ class SignalCard:
     problems: tuple[str, ...] = ()
     above_luck: Mapping[str, float] = field(default_factory=dict)
     luck: tuple[str, ...] = ()
+    is_early: bool = False
 
 
 def render(card: SignalCard) -> RenderableType:
@@ -66,6 +68,9 @@ def render(card: SignalCard) -> RenderableType:
         parts += [Text(), _record(card)]
     if card.luck:
         parts += [Text(" ".join(card.luck), style="dim")]
+    if card.is_early:
+        early = "The signals are made. The record, the scores and what they do not read are still to come."
+        parts += [Text(), Text(early, style="yellow")]
     parts += [Text(), Text(f"{mark}market: {card.market}", style="dim")]
     parts += [Text(f"! {problem}", style="red") for problem in card.problems]
     return Panel(

@@ -19,8 +19,13 @@ from alpha_pipeline.warehouse.tables.results import LEDGER
 SAID_OF_LUCK: Final = (("all trials", "n_trials"), ("strategies on QQQ", "pbo"), ("strategies on QQQ", "spa_p"))
 
 
-def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalCard:
+def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_early: bool = False) -> SignalCard:
     """The card of the newest position.
+
+    Args:
+        warehouse: holds it.
+        problems: what went wrong on the way, in words.
+        is_early: whether the record is still to be made; the one held is of an earlier day, and left out.
 
     Raises:
         NotEnoughDataError: the warehouse holds no position yet.
@@ -37,7 +42,8 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalC
 
     ballots = rows(signals.MAG7_BALLOTS)
     ranks = rows(signals.SECTOR_RANKS).sort("rank")
-    ledger, luck = warehouse.read(LEDGER), warehouse.read(LUCK)
+    made: list[str] | None = [] if is_early else None
+    ledger, luck = warehouse.read(LEDGER, made), warehouse.read(LUCK, made)
     said = {(name, metric): words for name, metric, words in luck.select("name", "metric", "words").iter_rows()}
     records = {str(name): record_of(held) for (name,), held in ledger.group_by("strategy", maintain_order=True)}
     return SignalCard(
@@ -57,6 +63,7 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = ()) -> SignalC
         problems=problems,
         above_luck=dict(luck.filter(metric="dsr").select("name", "value").iter_rows()),
         luck=tuple(said[of] for of in SAID_OF_LUCK if of in said),
+        is_early=is_early,
     )
 
 

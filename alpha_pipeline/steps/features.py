@@ -35,6 +35,9 @@ VERSIONS = {
     FORWARD.name: TARGETS_VERSION,
 }
 HORIZONS = (1, 5)
+# To build a ticker's rows of one table on an idle machine, and to find them built.
+SECONDS_A_TICKER = 0.037
+SECONDS_A_TICKER_FOUND = 0.02
 MARKET_TICKERS = ("QQQ", "SPY", VIX, *MAG7, *SECTORS)
 VOLATILITY_TICKERS = ("QQQ", "SPY", VIX, *VOLATILITY_FUNDS)
 # Tickers whose bars a table reads beside those of the row's own.

@@ -24,7 +24,13 @@ from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 
 FORECAST_VERSION = "2"
+# What an experiment says of a ticker, on an idle machine, and what it takes to find that it says nothing new.
+SECONDS_A_MODEL = 0.18
+SECONDS_A_MODEL_FOUND = 0.1
+SECONDS_TO_BEGIN = 4.0  # torch is imported
 _KEY = list(DAILY.key)
+STAGE = "forecasts"
+EARLY_STAGE = "forecasts of the signals' models"
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ def forecast_tickers(
     tickers: Sequence[str],
     profile: Profile,
     now: dt.datetime,
+    stage: str = STAGE,
 ) -> dict[str, ForecastReport]:
     """Forecast every ticker with every experiment that is trained on it.
 
@@ -59,6 +66,7 @@ def forecast_tickers(
         tickers: those to forecast.
         profile: seeds and retraining.
         now: the clock's time; a forecast made before the next session's open is live.
+        stage: what its progress is called.
     """
     reports: dict[str, ForecastReport] = {}
     # What a shared model says of one ticker costs what it says of all of them: it is asked once.
@@ -81,7 +89,7 @@ def forecast_tickers(
             models=tuple(held.get_column("model").unique().sort()),
             last_session=held_span[1] if held_span else None,
         )
-        report(Progress("forecasts", number, len(tickers), ticker))
+        report(Progress(stage, number, len(tickers), ticker))
     return reports
 
 

@@ -25,6 +25,8 @@ FIRST_BAR = dt.date(2010, 1, 4)
 LONG_HISTORY = {VIX: dt.date(1990, 1, 2), "SPY": dt.date(1993, 1, 29), "QQQ": dt.date(1999, 3, 10)}
 ROUNDS = 3
 LATE_SESSIONS = 5
+# To fetch, judge and keep a whole history on an idle machine, the time that a server takes apart.
+SECONDS_A_TICKER = 0.15
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,22 @@ from alpha_pipeline.warehouse.tables.results import DECAY, FOLDS, LEDGER, RELIAB
 
 COST_BPS = 5.0
 SCORES_VERSION = "3"
+# What each result takes on an idle machine, by the name of its step: as such, for each ticker of an experiment, and
+# where no input has changed.
+SECONDS: Final = {
+    "decay": (0.5, 0.15, 0.4),
+    "folds": (0.2, 0.04, 0.4),
+    "lead lag": (1.0, 0.0, 0.2),
+    "reliability": (0.2, 0.04, 0.4),
+    "scores": (0.5, 0.23, 0.4),
+    "ledger": (1.2, 0.0, 1.2),
+    "leak audit": (14.0, 0.03, 1.0),
+    "comparisons": (1.0, 0.035, 0.3),
+    "records": (2.4, 0.0, 0.3),
+    "trials": (0.3, 0.01, 0.2),
+    "luck": (1.8, 0.02, 0.2),
+    "tear sheet": (4.0, 0.02, 4.0),
+}
 
 
 @dataclass(frozen=True)

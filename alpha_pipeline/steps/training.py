@@ -167,7 +167,7 @@ def resolve_device(name: str) -> str:
 def has_artifacts(warehouse: Warehouse, experiment: Experiment, ticker: str) -> bool:
     """Whether anything is stored of an experiment's models of a ticker, or of the one it shares with others."""
     name = ALL if is_shared(experiment.architecture) else ticker
-    return bool(warehouse.objects.list(_stem(experiment.name, name, "").rstrip("/")))
+    return bool(warehouse.objects.list(folder_of(experiment.name, name)))
 
 
 def load_artifact(warehouse: Warehouse, experiment: str, ticker: str, model_id: str) -> Artifact | None:
@@ -206,8 +206,13 @@ def save_artifact(warehouse: Warehouse, artifact: Artifact) -> None:
     warehouse.objects.put(f"{stem}.json", artifact.card_json)
 
 
+def folder_of(experiment: str, ticker: str) -> str:
+    """Where the artifacts of a ticker's members lie, or of those that tickers share."""
+    return f"models/{experiment}/{quote(ticker, safe='')}"
+
+
 def _stem(experiment: str, ticker: str, model_id: str) -> str:
-    return f"models/{experiment}/{quote(ticker, safe='')}/{model_id}"
+    return f"{folder_of(experiment, ticker)}/{model_id}"
 
 
 def _folds_until(folds: tuple[Fold, ...], last: dt.date) -> tuple[Fold, ...]:

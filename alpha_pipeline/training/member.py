@@ -33,8 +33,7 @@ class Member:
     @cached_property
     def config_hash(self) -> str:
         """Hash of what in the experiment bears on the weights."""
-        spec = self.experiment.model_dump(mode="json", exclude={"description", "tickers", "joins_added"})
-        return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+        return config_hash(self.experiment)
 
     @cached_property
     def data_hash(self) -> str:
@@ -61,6 +60,12 @@ class Task:
 
     member: Member
     parent: Artifact | None
+
+
+def config_hash(experiment: Experiment) -> str:
+    """Hash of what in an experiment bears on the weights."""
+    spec = experiment.model_dump(mode="json", exclude={"description", "tickers", "joins_added"})
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
 
 @cache

@@ -70,6 +70,7 @@ class Progress:
         total: folds to do or found done, over all chains.
         samples_per_second: windows trained on a second so far, over all workers.
         seconds_left: at the pace so far; None before the first fold is trained.
+        found: of `done`, how many were found finished.
     """
 
     experiment: str
@@ -80,6 +81,7 @@ class Progress:
     total: int
     samples_per_second: float
     seconds_left: float | None
+    found: int = 0
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,12 @@ def _crew(chains: Sequence[Chain], workers: int, device: str, slots: int | None)
 def find(chain: Chain, load: Load) -> list[Artifact]:
     """The artifacts of a chain that are stored, up to the first that is not; trains nothing."""
     return list(_Course(chain).found(load))
+
+
+def is_complete(chain: Chain, load: Load) -> bool:
+    """Whether every fold of a chain that has enough data is stored; trains nothing."""
+    course = _Course(chain)
+    return sum(1 for _ in course.found(load)) == len(course.folds)
 
 
 class _Course:
@@ -289,5 +297,6 @@ class _Tally:
                 total=self._total,
                 samples_per_second=self._windows / elapsed,
                 seconds_left=left,
+                found=self.n_found,
             )
         )

@@ -6,11 +6,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from alpha_pipeline.defs.membership import experiments, name_for, partitions_of, registered, to_train
+from alpha_pipeline.defs.membership import experiments, name_for, partitions_of, registered, takes
 from alpha_pipeline.defs.partitions import sync_tickers
 from alpha_pipeline.universe import CORE, MAG7, QQQ50, VIX
 from alpha_pipeline.warehouse import tickers
 from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline_tests.defs.world import World
 
 RIDGE, HAR_X, MATRIX = (experiments()[name] for name in ("ridge", "har_x", "matrix_transformer"))
@@ -104,9 +105,10 @@ def test_what_a_command_trains(
 ) -> None:
     """Bars of QQQ, SPY and NVDA are held."""
     assert world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"]).success
-    found = {one.name: wanted for one, _, wanted in to_train(instance, world.warehouse, asked, chosen)}
-    assert {name: found[name] for name in expected} == expected
-    assert len(found) == (len(experiments()) if chosen is None else len(chosen))
+    held = [ticker for ticker in world.warehouse.units(BARS) if asked is None or ticker in asked]
+    for name, wanted in expected.items():
+        own = takes(instance, experiments()[name], asked, is_chosen=chosen is not None)
+        assert [ticker for ticker in held if ticker in own] == wanted
 
 
 def test_dagster_refuses_one_job_of_assets_with_partitions_of_their_own() -> None:

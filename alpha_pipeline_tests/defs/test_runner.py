@@ -3,19 +3,24 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 import alpha_pipeline.defs.runner
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.assets import forecasts
 from alpha_pipeline.defs.assets.forecasts import TRAINED, TRAINING_POOL
 from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.evaluation.trials import HASH_SHOWN
+from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.steps.progress import Progress, watching
 from alpha_pipeline.steps.trials import UNKNOWN
+from alpha_pipeline.training.trainer import TrainingResult
 from alpha_pipeline.universe import VIX
+from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import proof, results, signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS
@@ -78,7 +83,7 @@ def test_once_every_experiment_is_trained_the_graph_says_so_once(
 ) -> None:
     runner = Runner(make_world(tmp_path, ["QQQ"]).settings)
     runner.ingest(["QQQ"])
-    monkeypatch.setattr(alpha_pipeline.defs.runner, "to_train", lambda *_: iter(()))
+    monkeypatch.setattr(alpha_pipeline.defs.runner, "takes", lambda *_, **__: set())
     runner.train(["QQQ"], ["ridge"])
     assert runner.instance.get_materialized_partitions(TRAINED) == set()
     for _ in range(2):
@@ -86,6 +91,72 @@ def test_once_every_experiment_is_trained_the_graph_says_so_once(
         assert runner.instance.get_materialized_partitions(TRAINED) == {"QQQ"}
         assert len(runner.instance.get_runs(dg.RunsFilter(job_name="train"))) == 1
     assert runner.instance.get_materialized_partitions(dg.AssetKey(DAILY.asset_key)) == {"QQQ"}
+
+
+def early_day(
+    world: World, monkeypatch: pytest.MonkeyPatch, read: list[str], chosen: list[str]
+) -> tuple[Runner, list[set[str]]]:
+    """A day whose signals are said to read some experiments; the models that had forecast when they were made early."""
+    monkeypatch.setattr(alpha_pipeline.defs.runner, "READ_BY_SIGNALS", read)
+    runner, seen = Runner(world.settings), list[set[str]]()
+
+    def on_signals() -> None:
+        assert runner.warehouse.read(signals.QQQ_POSITION).height
+        seen.append(set(runner.warehouse.read(DAILY).get_column("model")))
+
+    try:
+        runner.day(["QQQ"], chosen, on_signals)
+    except AlphaError:
+        seen.append({"failed"})
+    return runner, seen
+
+
+def objects(world: World) -> dict[str, bytes]:
+    """Every table and model of a world, but what is kept of the audit."""
+    root = world.settings.warehouse
+    files = sorted(path for name in ("tables", "models") for path in (root / name).rglob("*") if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in files if "audit" not in path.parts}
+
+
+@pytest.mark.slow
+def test_signals_made_early_leave_the_same_bytes_and_are_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ["expanding_mean", "ridge"]
+    (tmp_path / "early").mkdir()
+    (tmp_path / "late").mkdir()
+    early, late = make_world(tmp_path / "early", ["QQQ"]), make_world(tmp_path / "late", ["QQQ"])
+    runner, seen = early_day(early, monkeypatch, ["ridge"], chosen)
+    assert seen == [{"ridge"}]
+    assert set(runner.warehouse.read(DAILY).get_column("model")) == set(chosen)
+    assert [run.job_name for run in runner.instance.get_runs()].count("daily_signals") == 1
+    _, seen = early_day(late, monkeypatch, [], chosen)
+    assert seen == []
+    assert objects(early) == objects(late)
+    # With nothing to train, nothing is forecast twice, nothing is early, and nothing changes.
+    before = objects(early)
+    again, seen = early_day(early, monkeypatch, ["ridge"], chosen)
+    assert seen == []
+    assert [run.job_name for run in again.instance.get_runs()].count("predict") == 3
+    assert objects(early) == before
+
+
+def test_an_experiment_that_fails_after_the_signals_takes_nothing_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = forecasts.train_experiment
+
+    def fails(warehouse: Warehouse, experiment: Experiment, *rest: Any, **named: Any) -> TrainingResult:
+        if experiment.name == "expanding_mean":
+            raise NotEnoughDataError("a failure that the test planted")
+        return train(warehouse, experiment, *rest, **named)
+
+    monkeypatch.setattr(forecasts, "train_experiment", fails)
+    runner, seen = early_day(
+        make_world(tmp_path, ["QQQ"]), monkeypatch, ["last_value"], ["expanding_mean", "last_value"]
+    )
+    assert seen == [{"last_value"}, {"failed"}]
+    assert runner.warehouse.read(signals.QQQ_POSITION)["session"].max() == LAST
 
 
 @pytest.mark.slow

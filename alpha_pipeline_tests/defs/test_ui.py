@@ -97,7 +97,7 @@ def test_windows_waits_for_the_program_that_it_cannot_become(monkeypatch: pytest
     monkeypatch.setattr(ui.subprocess, "call", len)  # stands for the exit code
     with pytest.raises(SystemExit) as ended:
         ui.serve(tmp_path, 3000)
-    assert ended.value.code == len("python -m dagster dev -w WORKSPACE -h HOST -p 3000".split())
+    assert ended.value.code == len(["python", "-m", "dagster", "dev", "-w", "WORKSPACE", "-h", "HOST", "-p", "3000"])
 
 
 def test_the_command_ends_with_one_line_and_leaves_nothing(taken: int, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from alpha_pipeline.errors import UsageError
-from alpha_pipeline.reports.frames import write_frame, write_text
+from alpha_pipeline.reports.frames import table, write_frame, write_text
 
 FRAME = pl.DataFrame({"session": [dt.date(2016, 1, 4), None], "ticker": ["^VIX", "BRK-B"], "close": [20.7, 1.0]})
 
@@ -30,6 +30,36 @@ def test_a_table_shows_every_column_and_sixty_rows(capsys: pytest.CaptureFixture
     assert "…" not in shown
     assert "column_11" in shown
     assert shown.count("\n") > 60
+
+
+PROSE = "abstains: no fresh ballot from NVDA, AAPL, MSFT, AMZN, GOOGL, META, TSLA; no ^VIX forecast; " * 3
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("n_numbers", [1, 5, 14])
+def test_no_value_of_a_table_is_cut_at_any_width(width: int, n_numbers: int) -> None:
+    numbers = {f"expected_return_{i}": [1.234567 + i, -0.000123] for i in range(n_numbers)}
+    rows = FRAME.with_columns(
+        reason=pl.lit(PROSE), words=pl.lit(["QQQ", "SPY"] * 6), **{k: pl.Series(v) for k, v in numbers.items()}
+    )
+    shown = table(rows, width)
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+    for value in ("2016-01-04", "^VIX", "BRK-B", "20.7", *numbers):
+        assert value in shown
+    for number in numbers.values():
+        assert str(number[0]) in shown
+    # Prose wraps; what it says is all there.
+    letters = "".join(shown.translate(str.maketrans("", "", "│┆─┌┐└┘")).split())
+    assert all(word in letters for word in ("abstains:", "GOOGL,", "forecast;"))
+
+
+def test_a_row_too_wide_for_a_table_is_a_record() -> None:
+    rows = pl.DataFrame({f"column_{i}": range(70) for i in range(12)})
+    shown = table(rows, 80).splitlines()
+    assert shown[0].startswith("── row 1 ─")
+    assert shown[1] == "column_0   0"
+    assert shown[-1] == "10 more rows; --format csv writes them all"
 
 
 def test_parquet_is_for_a_file(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from alpha_pipeline.models.spec import PACKAGED, Experiment
 from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.explain import newest_attention, newest_importance
-from alpha_pipeline.steps.forecasting import FORECAST_VERSION, forecast_tickers
+from alpha_pipeline.steps.forecasting import EARLY_STAGE, FORECAST_VERSION, STAGE, forecast_tickers
+from alpha_pipeline.steps.plan import train_title
 from alpha_pipeline.steps.training import train_experiment
 from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card, EventCard
 from alpha_pipeline.training.trainer import Progress, TrainingResult
@@ -31,6 +32,8 @@ from alpha_pipeline.warehouse.tables.raw import BARS
 SECONDS_BETWEEN_LOG_LINES = 10.0
 TRAINING_POOL = "training"
 TRAINED = dg.AssetKey(["models", "trained"])
+# On a run of the forecasts: the experiments to forecast with, separated by commas, where they are not all.
+EXPERIMENTS_TAG = "alpha/experiments"
 
 Metadata = dict[str, float | int | str | dg.MarkdownMetadataValue]
 
@@ -231,9 +234,11 @@ def _teller(context: dg.AssetExecutionContext, name: str) -> Callable[[Progress]
         words = f"{progress.ticker} fold {progress.fold}, loss {progress.loss:.4f}"
         if progress.samples_per_second:
             words += f", {progress.samples_per_second:,.0f} samples/s"
+        steps_progress.report(
+            steps_progress.Progress(train_title(name), progress.done, progress.total, words, found=progress.found)
+        )
         if progress.seconds_left:
             words += f", {_in_words(progress.seconds_left)} left"
-        steps_progress.report(steps_progress.Progress(f"train {name}", progress.done, progress.total, words))
         if time.monotonic() - last > SECONDS_BETWEEN_LOG_LINES or progress.done == progress.total:
             last = time.monotonic()
             context.log.info(f"[{progress.done}/{progress.total}] {words}")
@@ -261,15 +266,17 @@ _NONE = dg.SpecificPartitionsPartitionMapping(())
     code_version=FORECAST_VERSION,
 )
 def daily_forecasts(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
-    """Forecast with every experiment that is trained on the ticker."""
+    """Forecast with every experiment that is trained on the ticker, or with those that the run's tag names."""
     settings = alpha.settings()
     alpha.require_bars(context.partition_keys)
+    named = context.run.tags.get(EXPERIMENTS_TAG)
     reports = forecast_tickers(
         alpha.warehouse(),
-        list(experiments().values()),
+        [one for name, one in experiments().items() if named is None or name in named.split(",")],
         context.partition_keys,
         settings.profile,
         settings.now(),
+        STAGE if named is None else EARLY_STAGE,
     )
     for ticker, report in reports.items():
         context.log.info(f"{ticker}: {report.n_rows} forecasts by {', '.join(report.models) or 'no model'}")
