@@ -148,7 +148,7 @@ def replayed(folder: Path) -> Iterator[tuple[Diary, Diary, Warehouse, Warehouse]
 Replayed = tuple[Diary, Diary, Warehouse, Warehouse]
 
 
-@pytest.mark.minutes(0.5)
+@pytest.mark.minutes(0.3)
 def test_everything_happened(replayed: Replayed) -> None:
     diary, _, warehouse, _ = replayed
     assert len(DAYS) == 10

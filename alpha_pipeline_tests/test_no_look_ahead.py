@@ -160,7 +160,7 @@ def test_a_leak_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.minutes(3)
+@pytest.mark.minutes(0.8)
 def test_every_experiment_is_blind_to_the_future(filled: Callable[..., Warehouse]) -> None:
     """All packaged experiments on a small world: fewer passes over the data, the same paths through the code."""
     learned = {"QQQ", "^VIX", "XLK", "XLY", *VOTERS}  # the others are context
@@ -199,7 +199,7 @@ def real_bars() -> pl.DataFrame:
 
 @pytest.mark.slow
 @pytest.mark.real_bars
-@pytest.mark.minutes(4)
+@pytest.mark.minutes(1.2)
 def test_real_bars_are_not_looked_ahead(
     real_bars: pl.DataFrame, filled: Callable[..., Warehouse], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ def run(todo: list[Chain], store: Store, *, workers: int = 1) -> TrainingResult:
     return train(todo, load=store.load, save=store.save, workers=workers)
 
 
-pytestmark = pytest.mark.minutes(0.4)
+pytestmark = pytest.mark.minutes(0.8)
 
 
 @pytest.fixture(scope="module")
