@@ -38,7 +38,7 @@ format: $(STAMP)
 
 # Read by Dagster's own commands in this folder, some of which insist on a home. One that is there is left alone.
 .env:
-	echo 'DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}"' > $@
+	@echo 'DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}"' > $@
 
 # Looked at by every command: an environment may have come apart since it was made.
 $(STAMP): always | .env

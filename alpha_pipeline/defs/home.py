@@ -73,6 +73,7 @@ def introduce_tickers() -> None:
     if is_entered or not given.is_absolute() or not given.is_dir():
         return
     # They take seconds to import, which processes that only open an instance are spared.
+    from alpha_pipeline.defs.membership import sync_experiments  # noqa: PLC0415
     from alpha_pipeline.defs.partitions import TICKERS  # noqa: PLC0415
     from alpha_pipeline.warehouse.store import Warehouse  # noqa: PLC0415
     from alpha_pipeline.warehouse.tickers import followed  # noqa: PLC0415
@@ -82,6 +83,7 @@ def introduce_tickers() -> None:
         # Where the assets write; a home has pointed at its own by now.
         warehouse = Warehouse(_warehouse(os.environ))
         instance.add_dynamic_partitions(str(TICKERS.name), followed(warehouse))
+        sync_experiments(instance, warehouse, leaving=())
     finally:
         instance.dispose()
 

@@ -60,8 +60,6 @@ class YahooSource:
 
     Args:
         base_url: a server that answers like Yahoo; None asks Yahoo itself.
-        cache_dir: folder below which this process keeps yfinance's files (time zones, cookies) while it
-            lives; the system's temporary folder when None.
         now: the clock that decides which bars are final.
         pace: how fast all processes of this machine together may ask this server.
         timeout_s: how long an answer may take.
@@ -70,14 +68,12 @@ class YahooSource:
     def __init__(
         self,
         base_url: str | None = None,
-        cache_dir: Path | None = None,
         *,
         now: Callable[[], dt.datetime],
         pace: Pace,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._session = _Session(base_url, pace, timeout_s)
-        self._cache_dir = cache_dir
         self._now = now
         self._pace = pace
         self._timeout_s = timeout_s
@@ -123,7 +119,7 @@ class YahooSource:
             return Answer(ticker, no_bars, no_actions, self.kind)
         try:
             with _PREPARING:
-                _prepare_yfinance(self._cache_dir)
+                _prepare_yfinance()
             history = self._history(ticker, first, last)
         finally:
             _close_files_of_this_thread()
@@ -246,7 +242,7 @@ _PREPARING: Final = threading.Lock()
 
 
 @cache
-def _prepare_yfinance(parent: Path | None) -> None:
+def _prepare_yfinance() -> None:
     """Make yfinance raise, and give this process its own folder for its SQLite files: shared ones lock up.
 
     So do those of one process while two threads create them: they are created here, before any thread asks.
@@ -255,9 +251,7 @@ def _prepare_yfinance(parent: Path | None) -> None:
     # It warns on every call under pandas 3, and logs what it now raises.
     warnings.filterwarnings("ignore", category=Warning, module="yfinance")
     logging.getLogger("yfinance").setLevel(logging.ERROR)
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="yfinance-", dir=parent)
+    folder = tempfile.mkdtemp(prefix="yfinance-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     yf.set_tz_cache_location(folder)
     yfinance.cache.get_tz_cache().initialise()

@@ -157,7 +157,7 @@ def test_yahoo_restates_a_split_and_a_dividend(tmp_path: Path) -> None:
             splits=splits,
             dividends={dt.date(2024, 3, 15): 1.0},
         )
-        source = YahooSource(server.url, tmp_path, now=lambda: server.now, pace=Pace(tmp_path, 1000))
+        source = YahooSource(server.url, now=lambda: server.now, pace=Pace(tmp_path, 1000))
         held = ingest(
             source.fetch("AAA", start, dt.date(2024, 3, 14)),
             NO_BARS, NO_QUARANTINE, now=server.now, through=dt.date(2024, 3, 14),

@@ -92,7 +92,7 @@ def forget(tickers: Iterable[str]) -> None:
 
 def _source(server: LoopbackYahoo, folder: Path, naps: Naps, timeout_s: float = 15.0) -> YahooSource:
     pace = Pace(folder / "pace", 2.0, naps.clock, naps.sleep)
-    return YahooSource(server.url, folder / "yfinance", now=lambda: server.now, pace=pace, timeout_s=timeout_s)
+    return YahooSource(server.url, now=lambda: server.now, pace=pace, timeout_s=timeout_s)
 
 
 def levels(first: dt.date, last: dt.date, prices: Mapping[dt.date, float], volume: int = 8000) -> dict[dt.date, Trade]:

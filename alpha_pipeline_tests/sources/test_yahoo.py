@@ -47,7 +47,7 @@ def naps() -> Naps:
 
 @pytest.fixture
 def source(server: LoopbackYahoo, naps: Naps, tmp_path: Path) -> YahooSource:
-    return YahooSource(server.url, tmp_path, now=lambda: server.now, pace=pace(tmp_path, naps))
+    return YahooSource(server.url, now=lambda: server.now, pace=pace(tmp_path, naps))
 
 
 def pace(folder: Path, naps: Naps) -> Pace:
@@ -256,7 +256,7 @@ def test_a_locked_file_of_yfinance_is_tried_again(source: YahooSource, monkeypat
 def test_a_server_that_is_away(naps: Naps, tmp_path: Path) -> None:
     with LoopbackYahoo(AFTER_CLOSE) as gone:
         url = gone.url
-    source = YahooSource(url, tmp_path, now=lambda: AFTER_CLOSE, pace=pace(tmp_path, naps))
+    source = YahooSource(url, now=lambda: AFTER_CLOSE, pace=pace(tmp_path, naps))
     with pytest.raises(SourceError, match="AAA in 4 attempts"):
         source.fetch("AAA", FIRST, LAST)
 

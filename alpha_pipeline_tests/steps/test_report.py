@@ -8,8 +8,8 @@ import pytest
 
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.spec import load_experiments
-from alpha_pipeline.steps import report
-from alpha_pipeline.steps.report import gather, write_report
+from alpha_pipeline.reports import daily_report
+from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, gather, write_report
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw, results, signals
@@ -63,8 +63,8 @@ def test_the_report_lies_beside_the_tables(tmp_path: Path) -> None:
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """A filled warehouse with pages of earlier sessions and files of a person; drawing is left out."""
-    monkeypatch.setattr(report, "render_html", lambda evidence: f"tear sheet of {evidence.card.session}")
-    monkeypatch.setattr(report, "render_brief", lambda evidence: f"brief of {evidence.card.session}")
+    monkeypatch.setattr(daily_report, "render_html", lambda evidence: f"tear sheet of {evidence.card.session}")
+    monkeypatch.setattr(daily_report, "render_brief", lambda evidence: f"brief of {evidence.card.session}")
     warehouse = filled(tmp_path)
     for session in OLD:
         for kind in ("daily", "brief"):
@@ -95,8 +95,8 @@ def test_nothing_else_is_touched(shelf: Warehouse) -> None:
     write_report(shelf, 1)
     for name in FOREIGN:
         assert shelf.objects.get(f"reports/{name}") == b"a person's own"
-    assert shelf.objects.get(report.LATEST) == b"tear sheet of 2024-06-28"
-    assert shelf.objects.get(report.LATEST_BRIEF) == b"brief of 2024-06-28"
+    assert shelf.objects.get(LATEST) == b"tear sheet of 2024-06-28"
+    assert shelf.objects.get(LATEST_BRIEF) == b"brief of 2024-06-28"
 
 
 def test_the_page_of_a_past_session_stays_beside_the_newest(shelf: Warehouse) -> None:
