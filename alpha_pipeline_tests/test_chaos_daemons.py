@@ -13,7 +13,6 @@ import dagster as dg
 import pytest
 
 from alpha_pipeline.defs.chain import UNFINISHED, WILL_RETRY_TAG
-from alpha_pipeline.defs.jobs import ANY_ASSETS
 from alpha_pipeline.defs.partitions import range_tags
 from alpha_pipeline.steps.signals import FIRST_SESSION
 from alpha_pipeline_tests import chaos_world as chaos
@@ -34,20 +33,20 @@ class Stage(NamedTuple):
     Attributes:
         job: its name.
         makes: the folders of a warehouse that it fills.
-        assets: which of its assets; all when empty.
+        experiments: of a training; none is asked for by name when empty.
         partitions: the range that it is asked for.
     """
 
     job: str
     makes: tuple[str, ...]
-    assets: tuple[str, ...] = ()
+    experiments: tuple[str, ...] = ()
     partitions: tuple[str, str] = (chaos.TICKERS[0], chaos.TICKERS[-1])
 
 
 STAGES: Final = (
     Stage("refresh_bars", ("tables/raw",)),
     Stage("prepare", ("tables/features", "tables/targets")),
-    Stage(ANY_ASSETS, ("models",), tuple(f"models/{name}" for name in chaos.ALL)),
+    Stage("train", ("models",), tuple(chaos.ALL)),
     Stage("predict", ("tables/forecasts",)),
     Stage("daily_signals", ("tables/signals",), (), (FIRST_SESSION.isoformat(), chaos.THROUGH.isoformat())),
 )
@@ -170,10 +169,11 @@ def launched(ui: Served, world: World, reference: Reference, stage: Stage) -> st
         "repositoryLocationName": "alpha_pipeline",
         "repositoryName": "__repository__",
         "jobName": stage.job,
-        "assetSelection": [{"path": asset.split("/")} for asset in stage.assets] or None,
     }
+    config = {"ops": {"models__trained": {"config": {"experiments": stage.experiments}}}} if stage.experiments else {}
     tags = [{"key": key, "value": value} for key, value in range_tags(*stage.partitions).items()]
-    said = ui.ask(LAUNCH, {"asked": {"selector": selector, "executionMetadata": {"tags": tags}}})["launchRun"]
+    asked = {"selector": selector, "runConfigData": config, "executionMetadata": {"tags": tags}}
+    said = ui.ask(LAUNCH, {"asked": asked})["launchRun"]
     assert said["__typename"] == "LaunchRunSuccess", said
     run_id: str = said["run"]["runId"]
     return run_id

@@ -87,7 +87,6 @@ def add_partition(reader: Reader, ui: Served, ticker: str) -> None:
     """Add a partition in the dialog that asks what to materialise, and close it without launching anything."""
     reader.open("/assets/raw/bars?view=overview")
     reader.clicks("//button[starts-with(normalize-space(.), 'Materialize')]")
-    reader.clicks("//button[normalize-space(.)='Confirm']")  # the raw tables are made together
     reader.clicks("//button[normalize-space(.)='Add a partition']")
     reader.finds("//input[@placeholder='name']").send_keys(ticker)
     reader.shoots(f"add_{ticker}")

@@ -167,6 +167,7 @@ def test_an_instance_of_the_users_own_learns_the_tickers_with_the_definitions(
     definitions.definitions()
     with dg.DagsterInstance.get() as instance:
         assert list(instance.get_dynamic_partitions("tickers")) == [*UNIVERSE, "PLTR"]
+        assert list(instance.get_dynamic_partitions("tickers_ridge"))[-1] == "PLTR"
     assert not (elsewhere / "warehouse" / ".dagster").exists()
 
 
