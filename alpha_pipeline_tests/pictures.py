@@ -26,12 +26,19 @@ WIDTH, HEIGHT = 1100, 4000  # an element is pictured as far as the window reache
 TERMINAL: Final = """<!doctype html><meta charset="utf-8"><body style="margin:0">
 <pre style="display:inline-block;margin:0;padding:16px;font:14px/1.35 monospace;
 background:#fff;color:#111">{code}</pre>"""
+PHONE: Final = 400
+PAPER: Final = 900  # A4 at 108 dots an inch
 SECTIONS: Final = {
+    "leaderboard": "how-good-the-forecasts-are",
     "questions": "questions-and-verdicts",
     "equity": "equity-and-drawdown",
     "reliability": "whether-p-up-means-what-it-says",
     "decay": "how-long-a-forecast-is-of-use",
     "completeness": "which-sessions-are-held",
+}
+PAGES: Final = {
+    "partitions": "/assets/models/v13_bull_sniper?view=partitions",
+    "catalogue": "/assets/signals/qqq_position?view=overview",
 }
 SHOW: Final = "(//*[text()='[Show Markdown]'])[1]"
 DIALOG: Final = "//img[@alt='picture']/ancestor::*[@role='dialog'][1]"
@@ -40,7 +47,7 @@ DIALOG: Final = "//img[@alt='picture']/ancestor::*[@role='dialog'][1]"
 def card(warehouse: Path) -> str:
     """What `alpha today` prints, as a page."""
     cli.console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True)
-    cli.today(warehouse=str(warehouse))
+    cli.today(warehouse=[str(warehouse)])
     return cli.console.export_html(inline_styles=True, code_format=TERMINAL)
 
 
@@ -55,16 +62,37 @@ def pictures(warehouse: Path, ui: str, folder: Path) -> Iterator[tuple[str, byte
         yield "brief", element(reader, brief, "main")
         for name, anchor in SECTIONS.items():
             yield name, element(reader, tear_sheet, f"#{anchor}")
+        yield "brief_phone", as_shown(reader, brief, PHONE, 900, "screen", "dark")
+        yield "tear_sheet_paper", as_shown(reader, tear_sheet, PAPER, 1270, "print", "light")
     with a_reader(ui, folder) as reader:
         reader.open("/asset-groups")
         reader.sees("signals")
         time.sleep(SETTLED)
         yield "graph", reader.driver.get_screenshot_as_png()
+        for name, path in PAGES.items():
+            reader.driver.set_window_size(WIDTH + 300, 900)
+            reader.open(path)
+            time.sleep(SETTLED)
+            yield name, reader.driver.get_screenshot_as_png()
+        reader.driver.set_window_size(WIDTH, HEIGHT)
         reader.open("/assets/reports/tear_sheet?view=overview")
         reader.clicks(SHOW)
         dialog = reader.finds(DIALOG)
         time.sleep(SETTLED)
         yield "tear_sheet_asset", dialog.screenshot_as_png
+
+
+def as_shown(reader: Reader, url: str, width: int, height: int, media: str, scheme: str) -> bytes:
+    """The top of a page on another screen, or on paper."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    reader.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    reader.open(url)
+    shot: bytes = reader.driver.get_screenshot_as_png()
+    reader.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    return shot
 
 
 def element(reader: Reader, url: str, selector: str) -> bytes:

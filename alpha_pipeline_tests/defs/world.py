@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,14 @@ NOW: Final = dt.datetime(2016, 11, 25, 19, 0, tzinfo=dt.UTC)
 
 
 def fresh_defs(environment: dict[str, str]) -> dg.Definitions:
-    """The definitions, loaded: Dagster would else ask an instance that an earlier run of the test left behind."""
+    """The definitions, loaded: Dagster would else ask an instance that an earlier run of the test left behind.
+
+    In a context of its own: such an instance, when it is collected meanwhile, sets the storage of its own context back.
+    """
+    return copy_context().run(_load, environment)
+
+
+def _load(environment: dict[str, str]) -> dg.Definitions:
     with set_defs_state_storage(None):
         made = build_defs(environment)
         made.get_repository_def()
