@@ -144,7 +144,7 @@ def run(
             problems = tuple(runner.problems)
             report_progress(Progress(REPORT, 0, 0))
             _publish_views(settings)
-            written = _write_report(settings, problems)
+            written = _report_of_the_results(settings, problems)
             report_progress(Progress(REPORT, 0, 0, is_over=True))
     except AlphaError as error:
         _alert(settings, error)
@@ -693,6 +693,18 @@ def _write_report(
         return [f"Brief: {held.objects.path(LATEST_BRIEF)}", f"Report: {written}"]
     write_text((render_brief if brief else render_html)(gather(held, problems)), out)
     return [f"Report: {out}"]
+
+
+def _report_of_the_results(settings: Settings, problems: tuple[str, ...]) -> list[str]:
+    """Where the pages are that the results ended with; they are written again where problems are to be on them."""
+    from alpha_pipeline.steps.report import LATEST_BRIEF, find_report
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    held = Warehouse(settings.warehouse)
+    written = None if problems else find_report(held)
+    if written is None:
+        return _write_report(settings, problems)
+    return [f"Brief: {held.objects.path(LATEST_BRIEF)}", f"Report: {written}"]
 
 
 def _print_lines(lines: "Sequence[str]") -> None:

@@ -11,7 +11,7 @@ from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.universe import HOLDINGS
-from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import audit, proof, raw, results, signals
 
 FOLDER: Final = "reports"
@@ -83,16 +83,28 @@ def write_report(warehouse: Warehouse, kept: int | None, problems: tuple[str, ..
 
     evidence = gather(warehouse, problems)
     session = evidence.card.session
-    key = f"reports/daily_{session}.html"
+    key = _tear_sheet(session)
     for names, html in (
         ((key, LATEST), render_html(evidence)),
-        ((f"reports/brief_{session}.html", LATEST_BRIEF), render_brief(evidence)),
+        ((f"{FOLDER}/brief_{session}.html", LATEST_BRIEF), render_brief(evidence)),
     ):
         for name in names:
             warehouse.objects.put(name, html.encode())
     if kept is not None:
         _forget(warehouse, session, kept)
     return str(warehouse.objects.path(key))
+
+
+def find_report(warehouse: Warehouse) -> str | None:
+    """The path of the tear sheet of the newest position; None before it is written."""
+    newest = span(warehouse.read(signals.QQQ_POSITION, warehouse.units(signals.QQQ_POSITION)[-1:], columns=["session"]))
+    if newest is None or warehouse.objects.get(_tear_sheet(newest[1])) is None:
+        return None
+    return str(warehouse.objects.path(_tear_sheet(newest[1])))
+
+
+def _tear_sheet(session: dt.date) -> str:
+    return f"{FOLDER}/daily_{session}.html"
 
 
 def _forget(warehouse: Warehouse, written: dt.date, kept: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.reports import daily_report
-from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, gather, write_report
+from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, find_report, gather, write_report
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw, results, signals
@@ -121,3 +121,12 @@ def test_old_pages_go_only_after_the_new_ones_are_written(shelf: Warehouse, monk
 def test_experiments_on_todays_holdings_carry_their_label(shelf: Warehouse) -> None:
     assert gather(shelf).survivor_biased == {"matrix_transformer"}
     assert "matrix_transformer" in load_experiments()
+
+
+def test_the_report_of_the_newest_position_is_found_once_it_is_written(shelf: Warehouse) -> None:
+    assert find_report(shelf) is None
+    assert write_report(shelf, 30) == find_report(shelf)
+
+
+def test_without_a_position_no_report_is_found(tmp_path: Path) -> None:
+    assert find_report(Warehouse(tmp_path)) is None
