@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 from selenium.webdriver.common.by import By
 
-from alpha_pipeline import cli
+from alpha_pipeline.cli import day
 from alpha_pipeline_tests.browser import Reader, a_reader
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
@@ -46,9 +46,9 @@ DIALOG: Final = "//img[@alt='picture']/ancestor::*[@role='dialog'][1]"
 
 def card(warehouse: Path) -> str:
     """What `alpha today` prints, as a page."""
-    cli.console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True)
-    cli.today(warehouse=[str(warehouse)])
-    return cli.console.export_html(inline_styles=True, code_format=TERMINAL)
+    day.console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True)
+    day.today(warehouse=[str(warehouse)])
+    return day.console.export_html(inline_styles=True, code_format=TERMINAL)
 
 
 def pictures(warehouse: Path, ui: str, folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
-from alpha_pipeline import cli
 from alpha_pipeline.alerts import Alert, check, send
+from alpha_pipeline.cli.main import app
 from alpha_pipeline.errors import AlphaError, SettingError
 from alpha_pipeline_tests.loopback_webhook import LoopbackWebhook
 
@@ -121,7 +121,7 @@ def test_a_malformed_url_is_named_by_its_place_and_scheme(
 
 def command(*arguments: str, alerts: str) -> tuple[int, str, BaseException | None]:
     """Exit code, words and error of `alpha alerts`."""
-    done = CliRunner().invoke(cli.app, ["alerts", *arguments], env={"ALPHA_ALERTS": alerts})
+    done = CliRunner().invoke(app, ["alerts", *arguments], env={"ALPHA_ALERTS": alerts})
     return done.exit_code, done.output, done.exception
 
 

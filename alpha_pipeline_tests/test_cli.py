@@ -22,8 +22,11 @@ from unittest.mock import patch
 import polars as pl
 import pytest
 
-from alpha_pipeline import cli, sessions
+import alpha_pipeline
+from alpha_pipeline import sessions
 from alpha_pipeline.catalogue import TABLES
+from alpha_pipeline.cli.explain import Signal
+from alpha_pipeline.cli.main import main
 from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.sources.simulated import SimulatedSource, simulate
 from alpha_pipeline.steps.results import write_ledger
@@ -73,7 +76,7 @@ def alpha(*arguments: object, **given: str) -> Outcome:
         os.environ.clear()
         os.environ.update(wanted)
         with patch.object(sys, "argv", ["alpha", *map(str, arguments)]), redirect_stdout(out), redirect_stderr(err):
-            cli.main()
+            main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     finally:
@@ -236,7 +239,9 @@ def test_the_version_is_the_declared_one_and_loads_no_library() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "alpha_pipeline.cli", "--version"]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
     own, libraries = done.stdout.splitlines()
-    declared = tomllib.loads((Path(cli.__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    declared = tomllib.loads((Path(alpha_pipeline.__file__).parents[1] / "pyproject.toml").read_text())["project"][
+        "version"
+    ]
     assert own == f"alpha_pipeline {declared}"
     assert libraries == f"Python {platform.python_version()}, dagster {version('dagster')}, torch {version('torch')}"
     assert {line.split()[-1] for line in done.stderr.splitlines()} & {"dagster", "torch", "duckdb"} == set()
@@ -320,7 +325,7 @@ def test_the_run_card_of_a_position_is_shown_written_and_machine_readable(simula
 
 
 def test_every_signal_with_a_run_card_can_be_named() -> None:
-    assert set(cli.Signal) == set(SIGNALS)
+    assert set(Signal) == set(SIGNALS)
 
 
 def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: Path, simulated: Path) -> None:

@@ -12,7 +12,7 @@ from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import TableError
 from alpha_pipeline.ingestion.coverage import in_words, missing_sessions
 from alpha_pipeline.ingestion.second_opinion import TOLERANCE, closes, disagreements
-from alpha_pipeline.steps.ingest import behind
+from alpha_pipeline.steps.admission import behind
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.forecasts import DAILY

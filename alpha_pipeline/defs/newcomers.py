@@ -17,7 +17,7 @@ from alpha_pipeline.defs.membership import registered as registered_for
 from alpha_pipeline.defs.partitions import TICKERS, blocks, of_range, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import SourceError, TickerNameError, UnknownTickerError
-from alpha_pipeline.steps.ingest import require_known
+from alpha_pipeline.steps.admission import require_known
 from alpha_pipeline.universe import checked
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY

@@ -10,7 +10,7 @@ from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.registry import make_source
-from alpha_pipeline.steps.ingest import last_wanted
+from alpha_pipeline.steps.admission import last_wanted
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market, settings_of_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS

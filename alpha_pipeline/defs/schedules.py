@@ -26,7 +26,7 @@ from alpha_pipeline.defs.chain import (
 )
 from alpha_pipeline.defs.partitions import blocks, of_range, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.steps.ingest import behind
+from alpha_pipeline.steps.admission import behind
 from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
 from alpha_pipeline.warehouse.tickers import followed
 

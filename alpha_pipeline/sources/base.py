@@ -31,12 +31,43 @@ class Answer:
         bars: columns of `ANSWER_SCHEMA`; OHLC split-adjusted, adj_close split- and dividend-adjusted.
         actions: columns of `ACTION_SCHEMA`; kind is dividend, split or capital_gain.
         source: who said it, for the ``source`` column.
+        notes: what of the ticker's rows could not be read, one sentence each: file, column, a value, the form expected.
     """
 
     ticker: str
     bars: pl.DataFrame
     actions: pl.DataFrame
     source: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one file is read as.
+
+    Attributes:
+        file: its path.
+        tickers: the tickers that it holds, ascending; none where it is refused.
+        n_rows: rows that name a ticker.
+        first: first session; None where no row has one.
+        last: last session.
+        columns: (column of the file, what it is read as), in the file's order.
+        dates: how its dates are read, in words.
+        scale: the basis of its prices and what was done to them, in words; empty where they are taken as they are.
+        ignored: what is not used, one sentence each, with the fix.
+        refused: why the file is left out, with the fix; empty where it is read.
+    """
+
+    file: str
+    tickers: tuple[str, ...] = ()
+    n_rows: int = 0
+    first: dt.date | None = None
+    last: dt.date | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    dates: str = ""
+    scale: str = ""
+    ignored: tuple[str, ...] = ()
+    refused: str = ""
 
 
 class PriceSource(Protocol):

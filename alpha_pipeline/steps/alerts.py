@@ -10,7 +10,7 @@ import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.alerts import Alert, check, send
-from alpha_pipeline.steps.ingest import behind
+from alpha_pipeline.steps.admission import behind
 from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.audit import AUDIT

@@ -29,8 +29,8 @@ from alpha_pipeline.evaluation.audit.suite import Bench, Planted, probes
 from alpha_pipeline.evaluation.audit.world import World
 from alpha_pipeline.portfolio.strategies import SignalRows
 from alpha_pipeline.sources.simulated import oracle, simulate
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.features import MARKET_TICKERS
-from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.steps.pipeline import PIPELINE
 from alpha_pipeline.steps.progress import Plan, Progress, Stage, announce, report
 from alpha_pipeline.steps.training import ticker_samples

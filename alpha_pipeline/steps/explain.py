@@ -16,7 +16,7 @@ from alpha_pipeline.forecasting.matrix import looked_at
 from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.reports.explanation import ExplainedForecast
-from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.training import load_artifact, ticker_samples
 from alpha_pipeline.training.artifact import Artifact
 from alpha_pipeline.warehouse.market import read_market

@@ -12,7 +12,7 @@ from alpha_pipeline.features.sector_context import sector_context
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.features.technical import technical
 from alpha_pipeline.features.volatility import volatility
-from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.universe import MAG7, SECTORS, VIX, VOLATILITY_FUNDS
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table

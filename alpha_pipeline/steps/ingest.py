@@ -9,16 +9,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.errors import AlphaError, CoolingError, MarketMismatchError, SourceError, UnknownTickerError
-from alpha_pipeline.features.adjust import anchored
+from alpha_pipeline.errors import AlphaError, CoolingError, SourceError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
-from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import Answer, PriceSource
-from alpha_pipeline.universe import CORE, VIX
-from alpha_pipeline.warehouse.market import MarketRecord, read_market
+from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
-from alpha_pipeline.warehouse.tickers import added, followed
+from alpha_pipeline.warehouse.tickers import followed
 
 FIRST_BAR = dt.date(2010, 1, 4)
 # Spikes are rare, so what forecasts volatility learns from all there is of the index and of what it is measured on.
@@ -260,44 +257,6 @@ def _tells_of_new_actions(warehouse: Warehouse, made: Ingested, held: pl.DataFra
     return not fresh.join(known, on=["session", "kind"], how="anti").is_empty()
 
 
-def behind(warehouse: Warehouse, through: dt.date) -> dict[str, dt.date | None]:
-    """The core and added tickers that do not hold a final bar of `through`, with the last one they hold."""
-    last: dict[str, dt.date | None] = dict(warehouse.read(raw.COVERAGE, columns=["ticker", "last_session"]).iter_rows())
-    watched = {*CORE, *added(warehouse)}
-    return {t: last.get(t) for t in followed(warehouse) if t in watched and (last.get(t) or dt.date.min) < through}
-
-
-def last_wanted(settings: Settings) -> dt.date:
-    """The last session to use: the one asked for, else the last that has closed."""
-    closed = calendar.last_closed(settings.now())
-    return min(settings.through or closed, closed)
-
-
-def require_usable(warehouse: Warehouse, source: PriceSource) -> None:
-    """Check that the source can be read and that the warehouse may hold its bars, before either leaves a trace.
-
-    Raises:
-        MarketMismatchError: the warehouse holds another market.
-        SourceError: there is nothing to read.
-    """
-    held, asked = read_market(warehouse), MarketRecord(source.kind, source.market)
-    if held is not None and held != asked:
-        raise MarketMismatchError(str(warehouse.root), held.market, asked.market)
-    source.tickers()
-
-
-def require_known(source: PriceSource, tickers: list[str], through: dt.date) -> None:
-    """Ask the source for a few bars of each ticker, so that a wrong name is refused before it leaves a trace.
-
-    Raises:
-        UnknownTickerError: the source does not know one of them.
-        SourceError: the source could not answer.
-    """
-    for ticker in tickers:
-        if source.fetch(ticker, calendar.offset(calendar.at_or_before(through), -10), through).bars.is_empty():
-            raise UnknownTickerError(ticker, source.market, f"no bar in the ten sessions to {through}")
-
-
 def record_failure(warehouse: Warehouse, ticker: str, why: str) -> None:
     """Note in `raw.coverage` that a ticker could not be brought up to date; its bars stay.
 
@@ -317,11 +276,6 @@ def record_failure(warehouse: Warehouse, ticker: str, why: str) -> None:
             }
         )
     warehouse.write(raw.COVERAGE, ticker, held.with_columns(status=pl.lit("failed"), detail=pl.lit(why)))
-
-
-def final_bars(warehouse: Warehouse, tickers: list[str] | None = None) -> pl.DataFrame:
-    """The bars that features may use: those of closed sessions, adjusted closes counted forward from the first bar."""
-    return anchored(warehouse.read(raw.BARS, tickers).filter("is_final"), warehouse.read(raw.ACTIONS, tickers))
 
 
 def _report(ticker: str, judged: Ingested, *, changed: bool) -> IngestReport:

@@ -13,8 +13,8 @@ from alpha_pipeline.datasets.matrix import ALL
 from alpha_pipeline.features.tables import FEATURE_SETS
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.reports.run_card import NOT_STORED, STORED, Row
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.features import AROUND, VERSIONS
-from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.steps.training import load_artifact
 from alpha_pipeline.training.artifact import Artifact, ArtifactError
 from alpha_pipeline.warehouse.store import Warehouse

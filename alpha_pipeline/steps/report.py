@@ -8,8 +8,8 @@ import polars as pl
 
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.reports.evidence import Evidence
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.card import signal_card
-from alpha_pipeline.steps.ingest import final_bars
 from alpha_pipeline.universe import HOLDINGS
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import audit, proof, raw, results, signals

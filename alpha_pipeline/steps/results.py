@@ -15,7 +15,7 @@ from alpha_pipeline.evaluation.reliability import decay, reliability
 from alpha_pipeline.evaluation.scores import WHOLE, regime_windows, scores, standard_windows
 from alpha_pipeline.portfolio import strategies
 from alpha_pipeline.portfolio.ledger import ledger
-from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.progress import Progress, report
 from alpha_pipeline.universe import SECTORS
 from alpha_pipeline.warehouse.store import Warehouse, frame_hash

@@ -12,7 +12,7 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.signals import mag7_vote, qqq_position, sector_rotation, vix_regime
 from alpha_pipeline.signals.replay import Evidence
-from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table

@@ -22,7 +22,7 @@ from alpha_pipeline.features.tables import FEATURE_SETS
 from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import Profile
-from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.training.artifact import Artifact, read_artifact
 from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
 from alpha_pipeline.warehouse.store import Warehouse

@@ -20,7 +20,7 @@ from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps import audit as steps
 from alpha_pipeline.steps import features, forecasting, ingest, results, signals, training
 from alpha_pipeline.steps.audit import audit, findings
-from alpha_pipeline.steps.ingest import final_bars
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.pipeline import PIPELINE
 from alpha_pipeline.steps.progress import Progress, watching
 from alpha_pipeline.steps.results import write_ledger

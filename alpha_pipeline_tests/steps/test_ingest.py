@@ -10,16 +10,15 @@ from alpha_pipeline.errors import AlphaError, CoolingError, MarketMismatchError,
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.sources.files import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
+from alpha_pipeline.steps.admission import require_known, require_usable
+from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.ingest import (
     FIRST_BAR,
     IngestReport,
-    final_bars,
     first_bar,
     ingest_ticker,
     record_failure,
     refresh_tickers,
-    require_known,
-    require_usable,
 )
 from alpha_pipeline.universe import CORE, VIX
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market

@@ -1,0 +1,5 @@
+"""`python -m alpha_pipeline.cli` is the `alpha` command."""
+
+from alpha_pipeline.cli.main import main
+
+main()
