@@ -10,8 +10,10 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.alerts import check
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.errors import ExperimentError, SettingError
+from alpha_pipeline.ingestion.refusals import MUCH_REFUSED
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
+from alpha_pipeline.steps.bar_problems import bar_problems
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse import views
 from alpha_pipeline.warehouse.market import read_market
@@ -89,7 +91,20 @@ def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:
     detail += f"; bars to {max(held_to, default='-')}, the last closed session is {last}"
     fix = "" if not lacking else '. `alpha sql "from raw.coverage"` tells more'
     findings.append(Finding("core tickers", not lacking, detail + fix))
-    refused = warehouse.read(QUARANTINE).height
-    tail = '; `alpha sql "from raw.quarantine"` shows them' if refused else ""
-    findings.append(Finding("quarantine", True, f"{refused} rows set aside{tail}"))
-    return findings
+    return [*findings, *_last_refresh(warehouse)]
+
+
+def _last_refresh(warehouse: Warehouse) -> list[Finding]:
+    """Who failed in the last refresh, who is behind, and what was refused; what was refused before is counted."""
+    found = bar_problems(warehouse)
+    absent = [*found.failed, *found.behind]
+    ever = warehouse.read(QUARANTINE).height
+    tail = '; `alpha sql "from raw.quarantine"` shows them' if ever else ""
+    counted = f"{ever:,} rows set aside in all{tail}"
+    if found.grave:
+        counted += f". Look at {', '.join(found.grave)}: a refused session is not held, or more than {MUCH_REFUSED:.0%}"
+        counted += " of the last answer was refused. Mend the rows at their source and refresh again"
+    return [
+        Finding("last refresh", not absent, " ".join(absent) or "every ticker followed has the newest session"),
+        Finding("quarantine", not found.grave, " ".join([*found.refused, counted])),
+    ]

@@ -5,10 +5,20 @@ Anything else that escapes is a defect of ours and keeps its traceback.
 """
 
 from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Final
+
+# How the brief reason of an absence begins.
+NOT_IN: Final = "not in"
 
 
 class AlphaError(Exception):
     """Base of every error whose message is meant for a user."""
+
+    @property
+    def brief(self) -> str:
+        """The reason in few words, alike for all whom it befell."""
+        return str(self)
 
 
 class UsageError(AlphaError):
@@ -30,12 +40,25 @@ class TickerNameError(UsageError):
 
 
 class UnknownTickerError(AlphaError):
-    """A source does not know a ticker."""
+    """A source does not know a ticker.
 
-    def __init__(self, ticker: str, source: str, detail: str = "") -> None:
+    Args:
+        ticker: Yahoo's name.
+        source: who does not know it.
+        detail: what it said.
+        brief: the same in few words; by default that it is not in the source.
+    """
+
+    def __init__(self, ticker: str, source: str, detail: str = "", brief: str = "") -> None:
         self.ticker = ticker
+        self._brief = brief or f"{NOT_IN} {PurePath(source).name}"
         tail = f" ({detail})" if detail else ""
         super().__init__(f"{source} has no ticker {ticker!r}{tail}. Check the spelling (Yahoo's names: BRK-B, ^VIX).")
+
+    @property
+    def brief(self) -> str:
+        """That the source does not have it."""
+        return self._brief
 
 
 class SourceError(AlphaError):
@@ -86,5 +109,8 @@ class PartialFailureError(AlphaError):
 
     def __init__(self, step: str, failures: Sequence[tuple[str, str]]) -> None:
         self.failures = tuple(failures)
-        listed = "; ".join(f"{ticker}: {why}" for ticker, why in failures)
+        alike: dict[str, list[str]] = {}
+        for ticker, why in failures:
+            alike.setdefault(why, []).append(ticker)
+        listed = "; ".join(f"{', '.join(tickers)}: {why}" for why, tickers in alike.items())
         super().__init__(f"{step}: {len(failures)} ticker(s) failed, the others were kept. {listed}")

@@ -10,7 +10,7 @@ from alpha_pipeline import sessions
 from alpha_pipeline.errors import UnknownTickerError
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import PROFILES, SourceKind
-from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer, PriceSource
+from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer, PriceSource, Reading
 from alpha_pipeline.steps import features, signals
 from alpha_pipeline.steps.forecasting import forecast_tickers
 from alpha_pipeline.steps.ingest import FIRST_BAR, ingest_ticker
@@ -46,6 +46,9 @@ class FrameSource:
 
     def tickers(self) -> frozenset[str]:
         return frozenset(self.bars)
+
+    def readings(self) -> tuple[Reading, ...]:
+        return ()
 
     def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
         self.asked.append((ticker, first, last))

@@ -28,6 +28,7 @@ from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.cli.explain import Signal
 from alpha_pipeline.cli.main import main
 from alpha_pipeline.defs.runner import Runner
+from alpha_pipeline.ingestion.coverage import ALL_TAKEN, COVERAGE_SCHEMA
 from alpha_pipeline.sources.simulated import SimulatedSource, simulate
 from alpha_pipeline.steps.results import write_ledger
 from alpha_pipeline.steps.run_card import SIGNALS
@@ -342,8 +343,8 @@ def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: P
     whole = Warehouse(tmp_path / "whole")
     claim_market(whole, MarketRecord("simulated", SimulatedSource(7).market))
     for ticker in CORE:
-        row = {"ticker": ticker, "first_session": FIRST, "last_session": LAST, "n_sessions": 1, "n_missing": 0}
-        whole.write(COVERAGE, ticker, pl.DataFrame([row | {"status": "complete", "detail": ""}]))
+        row = (ticker, FIRST, LAST, 1, 0, "complete", "", *ALL_TAKEN)
+        whole.write(COVERAGE, ticker, pl.DataFrame([row], schema=COVERAGE_SCHEMA, orient="row"))
     sound = alpha("doctor", "--warehouse", whole.root)
     assert sound.code == 0
     assert "all complete; bars to 2016-01-29, the last closed session is 2016-01-29" in sound.out
@@ -433,8 +434,7 @@ def test_a_run_survives_bad_rows_and_a_missing_ticker(world: World) -> None:
     assert world.first.code == 0, world.first.err
     card = world.first.out
     assert "QQQ at the open of 2016-02-01" in card
-    assert "! META: " in card
-    assert "has no ticker 'META'" in card
+    assert "! 1 of the 18 tickers followed is not in bars.csv: META." in card
     assert "SIMULATED" not in card
     assert "Traceback" not in world.first.err
     coverage = Warehouse(world.warehouse).read(COVERAGE)
@@ -545,7 +545,7 @@ def test_the_vote_goes_on_without_the_missing_ticker_and_says_so(tmp_path: Path)
     assert outcome.code == 0, outcome.err
     assert "6 of 6 bull: strong buy" in outcome.out
     assert "missing: META" in outcome.out
-    assert "! META: " in outcome.out
+    assert "! 1 of the 18 tickers followed is not in bars.parquet: META." in outcome.out
     position = warehouse.read(next(table for table in TABLES if table.name == "signals.qqq_position")).tail(1)
     assert position["target_weight"].item() > 0
     assert position["reason"].item().startswith("strong buy: 6 of 6 bull")

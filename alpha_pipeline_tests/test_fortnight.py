@@ -18,12 +18,13 @@ import pytest
 
 from alpha_pipeline import sessions
 from alpha_pipeline.datasets.folds import training_data
-from alpha_pipeline.errors import AlphaError, CoolingError
+from alpha_pipeline.errors import CoolingError
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.sources.simulated import simulate
-from alpha_pipeline.steps.ingest import IngestReport, ingest_tickers
+from alpha_pipeline.steps.ingest import ingest_tickers
+from alpha_pipeline.steps.outcomes import Outcome
 from alpha_pipeline.steps.training import courses
 from alpha_pipeline.training.member import Member
 from alpha_pipeline.universe import VIX
@@ -93,7 +94,7 @@ class Diary:
         learned_from: hash of the training data of every fold that had closed before the fortnight.
     """
 
-    reports: dict[dt.date, dict[str, IngestReport | AlphaError]] = field(default_factory=dict)
+    reports: dict[dt.date, dict[str, Outcome]] = field(default_factory=dict)
     bars: dict[dt.date, pl.DataFrame] = field(default_factory=dict)
     learned_from: dict[dt.date, dict[tuple[str, int], str]] = field(default_factory=dict)
 

@@ -1,6 +1,6 @@
 """What the commands need before they begin: settings, a source, a warehouse, names that are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,28 @@ def usable_source(settings: Settings) -> "PriceSource":
     return source
 
 
+def require_something(settings: Settings, source: "PriceSource", asked: Sequence[str] | None) -> None:
+    """Refuse files of which nothing can be taken, before a new warehouse has a trace of them."""
+    from alpha_pipeline.steps.admission import last_wanted, require_acceptable
+    from alpha_pipeline.steps.refresh import wanted
+    from alpha_pipeline.warehouse.store import Warehouse
+
+    held = Warehouse(settings.warehouse)
+    names = wanted(held, source) if asked is None else asked
+    require_acceptable(held, source, names, last_wanted(settings), settings.now())
+
+
+def said_of_bars(settings: Settings, source: "PriceSource") -> list[str]:
+    """What a run has to say of the bars at its end: who failed, what was refused, what of the files is not used."""
+    from alpha_pipeline.steps.bar_problems import bar_problems
+    from alpha_pipeline.steps.refresh import said_of_files
+    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.tickers import followed
+
+    held = Warehouse(settings.warehouse)
+    return [*bar_problems(held).sentences, *said_of_files(source.readings(), followed(held))]
+
+
 def require_filled(settings: Settings) -> None:
     """Refuse an empty warehouse, which is most often a mistyped one, before anything is made in it."""
     from alpha_pipeline.warehouse.market import read_market
@@ -149,12 +171,18 @@ def require_alert_services(settings: Settings) -> None:
 
 def alert(settings: Settings, error: AlphaError | None = None) -> None:
     """Tell what a person should hear of; a dead service fails nothing."""
+    from alpha_pipeline.alerts import send
     from alpha_pipeline.steps.admission import last_wanted
-    from alpha_pipeline.steps.alerts import Failure, due_alerts, notify
+    from alpha_pipeline.steps.alerts import Failure, due_alerts, failure_alerts, notify
+    from alpha_pipeline.warehouse.market import read_market
     from alpha_pipeline.warehouse.store import Warehouse
 
     held = Warehouse(settings.warehouse)
     failures = [Failure("alpha run", f"alpha run {settings.now():%Y-%m-%dT%H:%M:%SZ}", str(error))] if error else []
+    if read_market(held) is None:  # a warehouse that holds nothing remembers nothing
+        for told in failure_alerts(held, failures):
+            send(told, settings.alerts)
+        return
     notify(held, due_alerts(held, last_wanted(settings), failures), settings.alerts)
 
 

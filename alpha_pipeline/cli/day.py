@@ -15,6 +15,8 @@ from alpha_pipeline.cli.context import (
     publish_views,
     require_alert_services,
     require_filled,
+    require_something,
+    said_of_bars,
     settings_from,
     usable_source,
 )
@@ -55,8 +57,9 @@ def run(
     settings = settings_from(source, path, warehouse, profile, seeds, through)
     chosen = named_experiments(experiments)
     asked = named_tickers(tickers, settings)
-    usable_source(settings)
+    source_of_bars = usable_source(settings)
     require_alert_services(settings)
+    require_something(settings, source_of_bars, asked)
     early: list[SignalCard] = []
     try:
         with open_runner(settings) as (runner, display):
@@ -75,7 +78,7 @@ def run(
         alert(settings, error)
         raise
     _print_card(settings, problems, shown_before=early)
-    print_lines(written)
+    print_lines([*written, *said_of_bars(settings, source_of_bars)])
     console.print(
         f"[dim]Warehouse {settings.warehouse} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
         soft_wrap=True,

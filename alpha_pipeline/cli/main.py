@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from alpha_pipeline.cli import day, explain, query, tickers, upkeep
+from alpha_pipeline.cli import day, explain, query, refresh, tickers, upkeep
 from alpha_pipeline.cli.terminal import errors
 from alpha_pipeline.errors import AlphaError, UsageError
 
@@ -27,6 +27,7 @@ for command in (
     day.today,
     day.report,
     day.train,
+    refresh.refresh,
     explain.explain,
     explain.compare,
     query.sql,

@@ -10,8 +10,8 @@ from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.registry import make_source
-from alpha_pipeline.steps.admission import last_wanted
-from alpha_pipeline.warehouse.market import MarketRecord, claim_market, settings_of_market
+from alpha_pipeline.steps.admission import last_wanted, require_market
+from alpha_pipeline.warehouse.market import settings_of_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS
 
@@ -35,13 +35,13 @@ class AlphaResource(dg.ConfigurableResource[None]):
         return Warehouse(self.settings().warehouse)
 
     def source(self) -> PriceSource:
-        """The source of bars, after checking that the warehouse holds its market.
+        """The source of bars, after checking that the warehouse does not hold another market.
 
         Raises:
             MarketMismatchError: the warehouse holds another market.
         """
         source = make_source(self.settings())
-        claim_market(self.warehouse(), MarketRecord(source.kind, source.market))
+        require_market(self.warehouse(), source)
         return source
 
     def require_bars(self, tickers: Sequence[str]) -> None:

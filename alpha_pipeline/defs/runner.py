@@ -13,6 +13,7 @@ from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.alive import bury
 from alpha_pipeline.defs.assets.forecasts import EXPERIMENTS_TAG, TRAINED, TRAINING_POOL
+from alpha_pipeline.defs.assets.raw import OP
 from alpha_pipeline.defs.build import build_defs
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.membership import experiments, name_for, registered, takes
@@ -22,15 +23,18 @@ from alpha_pipeline.defs.step_progress import StepProgress, n_checks
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.steps import plan
+from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.forecasting import EARLY_STAGE, STAGE
+from alpha_pipeline.steps.outcomes import Outcome
 from alpha_pipeline.steps.progress import Progress, announce, report
+from alpha_pipeline.steps.refresh import hearing, wanted
 from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
 from alpha_pipeline.steps.signals import MODELS as READ_BY_SIGNALS
 from alpha_pipeline.steps.trained import is_anything_missing
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import span
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline.warehouse.tickers import added, followed
+from alpha_pipeline.warehouse.tickers import followed
 
 # The step's own log goes to the instance; the console belongs to the progress.
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -94,6 +98,7 @@ class Runner:
         self.warehouse = self.alpha.warehouse()
         bury(self.instance, self.warehouse.root)
         self.problems: list[str] = []
+        self.outcomes: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +133,7 @@ class Runner:
         refreshed = self._to_refresh(tickers)
         bars = plan.refresh(self.settings, len(refreshed))
         announce((bars, *plan.day(self.warehouse, self._scope(asked, refreshed), self._n_checks)))
-        self.ingest(tickers)
+        self.ingest(refreshed)
         held = self._with_bars(tickers)
         if {*held} != {*refreshed}:
             announce(plan.day(self.warehouse, self._scope(asked, held), self._n_checks))
@@ -147,12 +152,38 @@ class Runner:
             on_signals()
         self._run(Stage(plan.RESULTS, jobs.RESULTS.name), [{}])
 
-    def ingest(self, tickers: Sequence[str] | None) -> None:
-        """Refresh bars; a ticker that fails is noted in `problems` and the others go on."""
-        stage = Stage(plan.BARS, jobs.REFRESH_BARS.name, is_tolerant=True)
-        self._run(stage, self._ranges(self._to_refresh(tickers)))
+    def refresh(self, tickers: Sequence[str] | None, *, take_corrections: bool = False) -> None:
+        """Refresh bars and nothing else; what became of the tickers is in `outcomes`.
+
+        Args:
+            tickers: all followed when None.
+            take_corrections: whether corrections of many held values at once are taken over.
+
+        Raises:
+            AlphaError: no bars are held of any ticker afterwards.
+        """
+        sync_tickers(self.instance, self.warehouse)
+        asked = self._to_refresh(tickers)
+        announce((plan.refresh(self.settings, len(asked)),))
+        self.ingest(asked, take_corrections=take_corrections)
+
+    def ingest(self, tickers: Sequence[str], *, take_corrections: bool = False) -> None:
+        """Refresh bars; a ticker that fails is noted in `raw.coverage` and the others go on.
+
+        Args:
+            tickers: which.
+            take_corrections: whether corrections of many held values at once are taken over.
+
+        Raises:
+            AlphaError: no bars are held of any ticker afterwards.
+        """
+        config = {"ops": {OP: {"config": {"take_corrections": take_corrections}}}}
+        stage = Stage(plan.BARS, jobs.REFRESH_BARS.name, config=config, is_tolerant=True)
+        with hearing(self.outcomes.update):
+            self._run(stage, self._ranges(tickers))
         if not self.warehouse.units(BARS):
-            raise AlphaError("No bars were ingested. " + " ".join(self.problems))
+            reasons = {ticker: one.brief for ticker, one in self.outcomes.items() if isinstance(one, AlphaError)}
+            raise AlphaError(" ".join(["No bars were taken.", *failure_words(reasons, len(tickers)), *self.problems]))
 
     def train(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
         """Features, targets, models and forecasts of the tickers that hold bars."""
@@ -253,13 +284,9 @@ class Runner:
             bury(self.instance, self.warehouse.root)
 
     def _to_refresh(self, tickers: Sequence[str] | None) -> list[str]:
-        """The tickers named; else the followed ones worth asking for: a holding that it does not list is no failure."""
+        """The tickers named; else the followed ones worth asking for."""
         source = self.alpha.source()
-        if tickers is not None:
-            return list(tickers)
-        listed = source.tickers()
-        needed = set(CORE) | set(added(self.warehouse))
-        return [t for t in followed(self.warehouse) if listed is None or t in listed or t in needed]
+        return wanted(self.warehouse, source) if tickers is None else list(tickers)
 
     def _last_session(self) -> dt.date:
         held = span(self.warehouse.read(BARS, CORE, columns=["session"]))
@@ -271,7 +298,7 @@ class Runner:
         """Run one stage, a run for each range of partitions, and record it in the instance.
 
         Raises:
-            AlphaError: a step failed, unless the stage is tolerant; then its message joins `problems`.
+            AlphaError: a step failed, unless the stage is tolerant; then what broke it joins `problems`.
         """
         if not ranges:
             return
@@ -289,7 +316,10 @@ class Runner:
         self.problems.extend(problems)
 
     def _failures(self, stage: Stage, tags: Mapping[str, str], steps: StepProgress) -> list[str]:
-        """Run a stage on one range; what the steps that failed said."""
+        """Run a stage on one range; what the steps that failed said.
+
+        Of a tolerant stage only what broke a step: the tickers of which it says that they failed are in the warehouse.
+        """
         steps.begin()
         self.instance.add_event_listener(steps.run_id, steps.hear)
         result = self.definitions.resolve_job_def(stage.job).execute_in_process(
@@ -302,4 +332,8 @@ class Runner:
         )
         if result.success:
             return []
-        return [failure_message(event) for event in result.all_events if event.is_step_failure] or ["failed"]
+        failed = [event for event in result.all_events if event.is_step_failure]
+        told = [
+            event for event in failed if stage.is_tolerant and event.step_failure_data.user_failure_data is not None
+        ]
+        return [failure_message(event) for event in failed if event not in told] or ([] if told else ["failed"])

@@ -16,14 +16,24 @@ COVERAGE_SCHEMA: Final = {
     "n_missing": pl.Int64(),
     "status": pl.String(),
     "detail": pl.String(),
+    "n_refused": pl.Int64(),
+    "refused_share": pl.Float64(),
+    "n_lost": pl.Int64(),
+    "said": pl.String(),
+    "failed_since": pl.Date(),
+    "failed_through": pl.Date(),
+    "failure": pl.String(),
 }
+# Of a refresh that answered, and of whose rows nothing is to be said.
+ALL_TAKEN: Final = (0, 0.0, 0, "", None, None, "")
 
 
 def cover(ticker: str, bars: pl.DataFrame, through: dt.date) -> pl.DataFrame:
     """One row: a ticker's coverage of the XNYS sessions from its first bar to `through`.
 
     Only final bars count. The status is the worst that applies: ``failed`` (nothing is held), ``stale`` (the
-    last bar lies before `through`), ``gaps`` (a session between is missing), ``complete``.
+    last bar lies before `through`), ``gaps`` (a session between is missing), ``complete``. The columns that tell of
+    the last refresh say that it answered and that all of its rows were taken.
 
     Args:
         ticker: Yahoo's name.
@@ -41,7 +51,7 @@ def cover(ticker: str, bars: pl.DataFrame, through: dt.date) -> pl.DataFrame:
     else:
         status = "gaps" if missing else "complete"
     detail = in_words(missing) if held else "no final bar is held"
-    row = (ticker, first, last, len(held), len(missing), status, detail)
+    row = (ticker, first, last, len(held), len(missing), status, detail, *ALL_TAKEN)
     return pl.DataFrame([row], schema=COVERAGE_SCHEMA, orient="row")
 
 

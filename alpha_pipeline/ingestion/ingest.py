@@ -19,7 +19,9 @@ class Ingested:
         actions: `raw.actions` that the answer names.
         revisions: `raw.revisions` that this answer caused.
         quarantine: all of the ticker's `raw.quarantine`, held and fresh.
-        coverage: the ticker's row of `raw.coverage`.
+        coverage: the ticker's row of `raw.coverage`, without what was refused.
+        refused: rows of the answer that were not taken: columns session, reason, and those of its values.
+        notes: what was mended, set aside and why, sentences.
         needs_full_history: rows held from before the answer are on the basis before a split or dividend.
             Write nothing: ask again from the first held session.
     """
@@ -29,7 +31,9 @@ class Ingested:
     revisions: pl.DataFrame
     quarantine: pl.DataFrame
     coverage: pl.DataFrame
+    refused: pl.DataFrame
     needs_full_history: bool
+    notes: tuple[str, ...] = ()
 
 
 def ingest(
@@ -61,6 +65,7 @@ def ingest(
         revisions=compared.revisions,
         quarantine=quality.quarantined(held_quarantine, judged.refused, answer.source, now),
         coverage=coverage.cover(answer.ticker, compared.bars, through),
+        refused=judged.refused,
         needs_full_history=compared.needs_full_history,
     )
 

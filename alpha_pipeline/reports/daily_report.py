@@ -20,7 +20,7 @@ from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.figures import forecasts, signals, strategies
 from alpha_pipeline.reports.figures.completeness import completeness_grid
 from alpha_pipeline.reports.figures.sheet import fragment
-from alpha_pipeline.reports.health import coverage_words, quarantine_words, revisions_words
+from alpha_pipeline.reports.health import coverage_words, quarantine_words, refused_words, revisions_words
 from alpha_pipeline.reports.lead import lead
 from alpha_pipeline.reports.leaderboard import leaderboard, luck_note
 from alpha_pipeline.reports.months import months_table
@@ -233,7 +233,9 @@ def _data(evidence: Evidence) -> list[Section]:
         Section(
             "What was revised and refused",
             "Held values that the source replaced later, and rows that could not be trusted.",
-            revisions_words(evidence.revisions) + quarantine_words(evidence.quarantine),
+            revisions_words(evidence.revisions)
+            + refused_words(evidence.coverage)
+            + quarantine_words(evidence.quarantine),
         ),
         Section(
             "The leak audit",

@@ -55,6 +55,17 @@ def quarantine_words(quarantine: pl.DataFrame) -> str:
     )
 
 
+def refused_words(coverage: pl.DataFrame) -> str:
+    """What the last refresh refused or mended of each ticker, as HTML; nothing where all was taken as it came."""
+    told = coverage.filter(pl.col("said").fill_null("") != "").sort("n_refused", "ticker", descending=[True, False])
+    rows = [
+        [escape(ticker), f"{refused or 0:,}", escape(said)]
+        for ticker, refused, said in told.select("ticker", "n_refused", "said").iter_rows()
+    ]
+    shown = table(["ticker", "rows refused", "what was said"], rows, words=("what was said",))
+    return f"<p>Of the last refresh:</p>{shown}" if rows else ""
+
+
 def _counted(rows: pl.DataFrame, column: str) -> str:
     counts = rows.group_by(column).len().sort("len", column, descending=[True, False])
     return ", ".join(f"{escape(name)} {count:,}" for name, count in counts.iter_rows())

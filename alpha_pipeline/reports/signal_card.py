@@ -35,7 +35,7 @@ class SignalCard:
         regime: the row of `signals.vix_regime`.
         record: strategy -> (Sharpe, CAGR, largest drawdown), out of sample, after costs.
         record_from: first session of the record.
-        problems: what went wrong on the way, in words.
+        problems: what is wrong with the bars, and what went wrong on the way, in words.
         above_luck: strategy -> deflated Sharpe ratio, the probability that it is above what luck alone would show.
         luck: what else is said of luck, a sentence each.
         is_early: whether the record and whatever the signals do not read are still to be made.

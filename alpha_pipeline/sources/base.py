@@ -97,6 +97,14 @@ class PriceSource(Protocol):
         """The tickers it holds, or None when it cannot list them."""
         ...
 
+    def readings(self) -> tuple[Reading, ...]:
+        """What each file is read as; none for a source without files.
+
+        Raises:
+            SourceError: there is nothing to read.
+        """
+        ...
+
     def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
         """The bars and actions of one ticker from `first` to `last`, both included.
 

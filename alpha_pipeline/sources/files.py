@@ -20,7 +20,7 @@ from polars.exceptions import PolarsError
 
 from alpha_pipeline.errors import SourceError, TickerNameError, UnknownTickerError
 from alpha_pipeline.settings import SourceKind
-from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
+from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer, Reading
 from alpha_pipeline.universe import checked
 
 PRICES = ("open", "high", "low", "close")
@@ -70,6 +70,14 @@ class FilesSource:
             SourceError: nothing to read at the path, or a file that cannot be read or lacks a column.
         """
         return frozenset(_load(_stamps(self.path)))
+
+    def readings(self) -> tuple[Reading, ...]:
+        """What each file is read as.
+
+        Raises:
+            SourceError: nothing to read at the path, or a file that cannot be read or lacks a column.
+        """
+        return tuple(_reading(str(stamp.file), _load((stamp,))) for stamp in _stamps(self.path))
 
     def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
         """The rows of one ticker from `first` to `last`, and those whose date cannot be read.
@@ -123,6 +131,12 @@ def _load(stamps: tuple[_Stamp, ...]) -> Mapping[str, pl.DataFrame]:
     rows = pl.concat([_read(stamp) for stamp in stamps])
     groups = rows.partition_by("ticker", as_dict=True, maintain_order=True)
     return {str(ticker): bars for (ticker,), bars in groups.items()}
+
+
+def _reading(file: str, bars: Mapping[str, pl.DataFrame]) -> Reading:
+    sessions = [day for rows in bars.values() for day in rows.get_column("session").drop_nulls()]
+    first, last = (min(sessions), max(sessions)) if sessions else (None, None)
+    return Reading(file, tuple(sorted(bars)), sum(rows.height for rows in bars.values()), first, last)
 
 
 def _read(stamp: _Stamp) -> pl.DataFrame:

@@ -1,11 +1,20 @@
 """What may come in: the last session, whether a source fits the warehouse and knows a ticker, who is behind."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.errors import MarketMismatchError, UnknownTickerError
+from alpha_pipeline.errors import (
+    AlphaError,
+    MarketMismatchError,
+    NotEnoughDataError,
+    SourceError,
+    UnknownTickerError,
+)
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.steps.bar_problems import failure_words
+from alpha_pipeline.steps.refresh import rehearse
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse
@@ -19,17 +28,59 @@ def last_wanted(settings: Settings) -> dt.date:
     return min(settings.through or closed, closed)
 
 
+def require_market(warehouse: Warehouse, source: PriceSource) -> None:
+    """Check that the warehouse may hold the source's bars; it is theirs from the first bar on.
+
+    Raises:
+        MarketMismatchError: the warehouse holds another market.
+    """
+    held, asked = read_market(warehouse), MarketRecord(source.kind, source.market)
+    if held is not None and held != asked:
+        raise MarketMismatchError(str(warehouse.root), held.market, asked.market)
+
+
 def require_usable(warehouse: Warehouse, source: PriceSource) -> None:
     """Check that the source can be read and that the warehouse may hold its bars, before either leaves a trace.
 
     Raises:
         MarketMismatchError: the warehouse holds another market.
-        SourceError: there is nothing to read.
+        SourceError: there is nothing to read, or what there is holds no row.
     """
-    held, asked = read_market(warehouse), MarketRecord(source.kind, source.market)
-    if held is not None and held != asked:
-        raise MarketMismatchError(str(warehouse.root), held.market, asked.market)
-    source.tickers()
+    require_market(warehouse, source)
+    listed = source.tickers()
+    if listed is None or listed:
+        return
+    refused = [f"{read.file}: {read.refused}" for read in source.readings() if read.refused]
+    files = ", ".join(read.file for read in source.readings())
+    raise SourceError(
+        "; ".join(refused) or f"{files or source.market}: no row names a ticker; there is nothing to take."
+    )
+
+
+def require_acceptable(
+    warehouse: Warehouse, source: PriceSource, tickers: Sequence[str], through: dt.date, now: dt.datetime
+) -> None:
+    """Check that something of a source that lists its tickers can be taken, before a new warehouse has a trace of it.
+
+    Args:
+        warehouse: where to; nothing is asked where it holds bars already.
+        source: where from; nothing is asked of a source on a network.
+        tickers: Yahoo's names.
+        through: last session wanted.
+        now: the clock's time.
+
+    Raises:
+        NotEnoughDataError: nothing can be taken of any ticker; it names the reasons.
+    """
+    if source.tickers() is None or read_market(warehouse) is not None:
+        return
+    reasons: dict[str, str] = {}
+    for ticker, outcome in rehearse(warehouse, source, tickers, through=through, now=now):
+        if not isinstance(outcome, AlphaError):
+            return
+        reasons[ticker] = outcome.brief
+    if reasons:
+        raise NotEnoughDataError(f"No bars were taken. {' '.join(failure_words(reasons, len(tickers)))}")
 
 
 def require_known(source: PriceSource, tickers: list[str], through: dt.date) -> None:

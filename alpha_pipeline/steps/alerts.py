@@ -1,6 +1,7 @@
 """Which alerts a warehouse calls for, and sending each of them once."""
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.alerts import Alert, check, send
 from alpha_pipeline.steps.admission import behind
+from alpha_pipeline.steps.bar_problems import SESSIONS_TO_HINT, bar_problems
 from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.audit import AUDIT
@@ -57,9 +59,9 @@ def due_alerts(warehouse: Warehouse, through: dt.date, failures: Sequence[Failur
 
 
 def session_alerts(warehouse: Warehouse, through: dt.date) -> list[Alert]:
-    """Stale data, `exit_longs`, and what the leak audit found, as of a session."""
+    """Stale data, bars that someone has to look at, `exit_longs`, and what the leak audit found, as of a session."""
     due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through))
-    return [alert for alert in due if alert is not None]
+    return [*(alert for alert in due if alert is not None), *_of_bars(warehouse)]
 
 
 def failure_alerts(warehouse: Warehouse, failures: Sequence[Failure]) -> list[Alert]:
@@ -124,6 +126,28 @@ def _stale(warehouse: Warehouse, through: dt.date) -> Alert | None:
         body=f"{listed}. The session {through} has closed; `alpha run` or the next refresh asks for it again.",
         kind="stale",
     )
+
+
+def _of_bars(warehouse: Warehouse) -> list[Alert]:
+    """Tickers that have failed for long, and those of which much was refused; the same words are the same alert."""
+    found = bar_problems(warehouse)
+    due = {
+        f"failing {','.join(found.hopeless)}": (
+            found.hopeless,
+            f"{len(found.hopeless)} ticker(s) failed for {SESSIONS_TO_HINT} sessions or more",
+            " ".join(found.failed),
+        ),
+        f"refused {hashlib.sha256(' '.join(found.refused).encode()).hexdigest()[:16]}": (
+            found.grave,
+            f"rows of {len(found.grave)} ticker(s) were refused",
+            " ".join(found.refused),
+        ),
+    }
+    return [
+        Alert(key, _title(warehouse, title), _in_a_line(body), kind="stale")
+        for key, (tickers, title, body) in due.items()
+        if tickers
+    ]
 
 
 def _exit(warehouse: Warehouse, through: dt.date) -> Alert | None:

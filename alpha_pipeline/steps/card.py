@@ -7,6 +7,7 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.reports.signal_card import SignalCard
+from alpha_pipeline.steps.bar_problems import bar_problems
 from alpha_pipeline.steps.results import record_of
 from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
@@ -24,7 +25,7 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_earl
 
     Args:
         warehouse: holds it.
-        problems: what went wrong on the way, in words.
+        problems: what went wrong on the way, in words; what is wrong with the bars is read from the warehouse.
         is_early: whether the record is still to be made; the one held is of an earlier day, and left out.
 
     Raises:
@@ -60,7 +61,7 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_earl
         regime=_only(rows(signals.VIX_REGIME)),
         record={name: (r.sharpe, r.cagr, r.max_drawdown) for name, r in records.items()},
         record_from=ledger.get_column("session").min() if ledger.height else None,  # type: ignore[arg-type]
-        problems=problems,
+        problems=(*bar_problems(warehouse).sentences, *problems),
         above_luck=dict(luck.filter(metric="dsr").select("name", "value").iter_rows()),
         luck=tuple(said[of] for of in SAID_OF_LUCK if of in said),
         is_early=is_early,

@@ -11,11 +11,13 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, CoolingError, SourceError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
+from alpha_pipeline.ingestion.refusals import Refusals, refusals
 from alpha_pipeline.sources.base import Answer, PriceSource
+from alpha_pipeline.steps.outcomes import IngestReport, NothingTakenError, Outcome, coverage_row
 from alpha_pipeline.universe import VIX
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
-from alpha_pipeline.warehouse.tickers import followed
 
 FIRST_BAR = dt.date(2010, 1, 4)
 # Spikes are rare, so what forecasts volatility learns from all there is of the index and of what it is measured on.
@@ -24,31 +26,6 @@ ROUNDS = 3
 LATE_SESSIONS = 5
 # To fetch, judge and keep a whole history on an idle machine, the time that a server takes apart.
 SECONDS_A_TICKER = 0.15
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What one ingestion did.
-
-    Attributes:
-        ticker: Yahoo's name.
-        status: complete, gaps or stale.
-        detail: which sessions are missing, in words.
-        n_sessions: sessions held now.
-        n_quarantined: rows set aside, ever.
-        n_revised: rows replaced this time.
-        last_session: last session held.
-        changed: whether a bar changed.
-    """
-
-    ticker: str
-    status: str
-    detail: str
-    n_sessions: int
-    n_quarantined: int
-    n_revised: int
-    last_session: dt.date | None
-    changed: bool
 
 
 def first_bar(ticker: str) -> dt.date:
@@ -64,7 +41,9 @@ def ingest_tickers(
     first: Callable[[str], dt.date],
     through: dt.date,
     now: dt.datetime,
-) -> Iterator[tuple[str, IngestReport | AlphaError]]:
+    is_dry: bool = False,
+    take_corrections: bool = False,
+) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, as many at once as the source bears; one that fails stops no other.
 
     Args:
@@ -74,14 +53,25 @@ def ingest_tickers(
         first: first session asked for, by ticker.
         through: last session asked for.
         now: the clock's time.
+        is_dry: whether nothing is written: the reports say what would be done.
+        take_corrections: whether corrections of many held values at once are taken over.
 
     Yields:
         (ticker, what was done or why it failed), in the order given.
     """
 
-    def one(ticker: str) -> IngestReport | AlphaError:
+    def one(ticker: str) -> Outcome:
         try:
-            return ingest_ticker(warehouse, source, ticker, first=first(ticker), through=through, now=now)
+            return ingest_ticker(
+                warehouse,
+                source,
+                ticker,
+                first=first(ticker),
+                through=through,
+                now=now,
+                is_dry=is_dry,
+                take_corrections=take_corrections,
+            )
         except AlphaError as error:
             return error
 
@@ -102,7 +92,8 @@ def refresh_tickers(
     now: dt.datetime,
     wait_s: float,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[tuple[str, IngestReport | AlphaError]]:
+    take_corrections: bool = False,
+) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, and ask a source on a network again, twice, for those that it may have in a while.
 
     These are the tickers for which it did not answer, and those that lack the last session while others have it.
@@ -116,17 +107,21 @@ def refresh_tickers(
         now: the clock's time.
         wait_s: how long to wait before the second round, after any cooling period; twice as long before the third.
         sleep: waits; a test gives its own.
+        take_corrections: whether corrections of many held values at once are taken over.
 
     Yields:
         (ticker, what was done or why it failed), again for a ticker that was asked for again.
     """
-    todo, outcomes = list(tickers), dict[str, IngestReport | AlphaError]()
+    todo, outcomes = list(tickers), dict[str, Outcome]()
     for number in range(ROUNDS):
         if number:
             failed = [outcomes[ticker] for ticker in todo]
             cooling = max((error.seconds for error in failed if isinstance(error, CoolingError)), default=0.0)
             sleep(cooling + wait_s * number)
-        for ticker, outcome in ingest_tickers(warehouse, source, todo, first=first, through=through, now=now):
+        asked = ingest_tickers(
+            warehouse, source, todo, first=first, through=through, now=now, take_corrections=take_corrections
+        )
+        for ticker, outcome in asked:
             outcomes[ticker] = outcome
             yield ticker, outcome
         todo = _worth_asking_again(outcomes, through)
@@ -134,7 +129,7 @@ def refresh_tickers(
             return
 
 
-def _worth_asking_again(outcomes: Mapping[str, IngestReport | AlphaError], through: dt.date) -> list[str]:
+def _worth_asking_again(outcomes: Mapping[str, Outcome], through: dt.date) -> list[str]:
     reports = {ticker: one.last_session for ticker, one in outcomes.items() if isinstance(one, IngestReport)}
     # Where nobody has the session, the exchange may have been shut; a ticker long behind is not late but gone.
     soon = {calendar.offset(through, -sessions) for sessions in range(1, LATE_SESSIONS + 1)}
@@ -150,6 +145,8 @@ def ingest_ticker(
     first: dt.date,
     through: dt.date,
     now: dt.datetime,
+    is_dry: bool = False,
+    take_corrections: bool = False,
 ) -> IngestReport:
     """Fetch one ticker and store what can be trusted.
 
@@ -163,10 +160,14 @@ def ingest_ticker(
         first: first session asked for.
         through: last session asked for.
         now: the clock's time.
+        is_dry: whether nothing is written: the report says what would be done.
+        take_corrections: whether corrections of many held values at once are taken over.
 
     Raises:
         UnknownTickerError: the source does not know the ticker.
         SourceError: the source could not answer, or restated a history that it no longer gives whole.
+        NothingTakenError: no row could be taken, and no bar is held. Nothing was written.
+        MarketMismatchError: the warehouse holds another market.
         AlphaError: the warehouse holds sessions after `through`.
     """
     held = warehouse.read(raw.BARS, [ticker])
@@ -181,7 +182,12 @@ def ingest_ticker(
     for since in dict.fromkeys((_seam(own, source.overlap, everything), everything)):
         try:
             answer = source.fetch(ticker, since, through)
-            return _keep(warehouse, answer, now, through, is_whole=since == everything)
+            judge = _Judge(warehouse, source, answer, now, through, since == everything, take_corrections)
+            if is_dry:
+                return judge.report(held, judge(held))
+            if read_market(warehouse) is None:  # an answer of which nothing can be taken leaves not even a lock behind
+                judge(held)
+            return _keep(judge)
         except _BasisMovedError:
             continue
     raise SourceError(
@@ -194,34 +200,86 @@ class _BasisMovedError(Exception):
     """An answer shows that bars from before it are on another basis now; nothing was stored."""
 
 
-def _keep(warehouse: Warehouse, answer: Answer, now: dt.datetime, through: dt.date, *, is_whole: bool) -> IngestReport:
-    """Judge an answer against what is held and store what can be trusted, with no other writer in between.
+@dataclass(frozen=True)
+class _Judge:
+    """Judges an answer against what is held.
 
-    Args:
+    Attributes:
         warehouse: where to.
+        source: where from.
         answer: what the source said.
         now: the clock's time.
         through: last session wanted.
         is_whole: whether nothing older can be asked for.
-
-    Raises:
-        _BasisMovedError: the basis moved, and the answer does not reach back to the first held bar.
+        take_corrections: whether corrections of many held values at once are taken over.
     """
-    ticker = answer.ticker
-    kept: list[Ingested] = []
+
+    warehouse: Warehouse
+    source: PriceSource
+    answer: Answer
+    now: dt.datetime
+    through: dt.date
+    is_whole: bool
+    take_corrections: bool
+
+    def __call__(self, held: pl.DataFrame) -> Ingested:
+        """What the answer makes of the held bars.
+
+        Raises:
+            _BasisMovedError: the basis moved, and the answer does not reach back to the first held bar.
+            NothingTakenError: no row could be taken, and no bar is held.
+        """
+        quarantine = self.warehouse.read(raw.QUARANTINE, [self.answer.ticker])
+        made = ingest(self.answer, held, quarantine, now=self.now, through=self.through)
+        if made.needs_full_history or (not self.is_whole and _tells_of_new_actions(self.warehouse, made, held)):
+            raise _BasisMovedError
+        if made.bars.is_empty():
+            raise NothingTakenError(self.answer.ticker, self.refused(made), made if made.refused.height else None)
+        return made
+
+    def refused(self, made: Ingested) -> Refusals:
+        """What of the answer was refused."""
+        files = [read.file for read in self.source.readings() if self.answer.ticker in read.tickers]
+        place = " and ".join(files) if made.refused.height else ""
+        return refusals(self.answer, made.refused, made.bars, self.through, made.notes, place)
+
+    def report(self, held: pl.DataFrame, made: Ingested) -> IngestReport:
+        """What was done, or would be."""
+        row, refused = made.coverage.row(0, named=True), self.refused(made)
+        before, after = (rows.drop("fetched_at").sort("session") for rows in (held, made.bars))
+        fresh = after.join(before.filter("is_final"), on="session", how="anti")
+        return IngestReport(
+            ticker=self.answer.ticker,
+            status=row["status"],
+            detail=row["detail"],
+            n_sessions=row["n_sessions"],
+            n_quarantined=made.quarantine.height,
+            n_revised=made.revisions.height,
+            last_session=row["last_session"],
+            changed=not after.equals(before),
+            first_session=row["first_session"],
+            n_new=fresh.filter("is_final").height,
+            n_refused=refused.n_refused,
+            said=refused.words,
+        )
+
+
+def _keep(judge: _Judge) -> IngestReport:
+    """Judge an answer against what is held and store what can be trusted, with no other writer in between."""
+    warehouse, ticker = judge.warehouse, judge.answer.ticker
+    kept: list[tuple[pl.DataFrame, Ingested]] = []
 
     def merge(held: pl.DataFrame) -> pl.DataFrame:
-        made = ingest(answer, held, warehouse.read(raw.QUARANTINE, [ticker]), now=now, through=through)
-        if made.needs_full_history or (not is_whole and _tells_of_new_actions(warehouse, made, held)):
-            raise _BasisMovedError
+        made = judge(held)
+        claim_market(warehouse, MarketRecord(judge.source.kind, judge.source.market))
         _keep_beside(warehouse, ticker, made)
-        kept.append(made)
+        kept.append((held, made))
         return made.bars
 
-    changed = warehouse.revise(raw.BARS, ticker, merge)
-    [made] = kept
-    warehouse.write(raw.COVERAGE, ticker, made.coverage)
-    return _report(ticker, made, changed=changed)
+    warehouse.revise(raw.BARS, ticker, merge)
+    [(held, made)] = kept
+    warehouse.write(raw.COVERAGE, ticker, coverage_row(made, judge.refused(made)))
+    return judge.report(held, made)
 
 
 def _keep_beside(warehouse: Warehouse, ticker: str, made: Ingested) -> None:
@@ -255,38 +313,3 @@ def _tells_of_new_actions(warehouse: Warehouse, made: Ingested, held: pl.DataFra
     known = warehouse.read(raw.ACTIONS, [made.coverage["ticker"].item()])
     fresh = made.actions.filter(pl.col("session") <= pl.lit(newest, dtype=pl.Date))
     return not fresh.join(known, on=["session", "kind"], how="anti").is_empty()
-
-
-def record_failure(warehouse: Warehouse, ticker: str, why: str) -> None:
-    """Note in `raw.coverage` that a ticker could not be brought up to date; its bars stay.
-
-    A name that is not followed and has no bars is most likely a mistyped one, and leaves no trace.
-    """
-    if ticker not in followed(warehouse) and not warehouse.height(raw.BARS, ticker):
-        return
-    held = warehouse.read(raw.COVERAGE, [ticker])
-    if held.is_empty():
-        held = pl.DataFrame(
-            {
-                "ticker": [ticker],
-                "first_session": [None],
-                "last_session": [None],
-                "n_sessions": [0],
-                "n_missing": [0],
-            }
-        )
-    warehouse.write(raw.COVERAGE, ticker, held.with_columns(status=pl.lit("failed"), detail=pl.lit(why)))
-
-
-def _report(ticker: str, judged: Ingested, *, changed: bool) -> IngestReport:
-    row = judged.coverage.row(0, named=True)
-    return IngestReport(
-        ticker=ticker,
-        status=row["status"],
-        detail=row["detail"],
-        n_sessions=row["n_sessions"],
-        n_quarantined=judged.quarantine.height,
-        n_revised=judged.revisions.height,
-        last_session=row["last_session"],
-        changed=changed,
-    )

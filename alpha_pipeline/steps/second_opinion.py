@@ -55,7 +55,10 @@ def consult(warehouse: Warehouse, opinion: CboeVix, *, through: dt.date, now: dt
     filled = fill_missing(held, said, through)
     if filled.height:
         warehouse.upsert(raw.BARS, VIX, filled)
-        warehouse.write(raw.COVERAGE, VIX, cover(VIX, warehouse.read(raw.BARS, [VIX]), through))
+        covered = cover(VIX, warehouse.read(raw.BARS, [VIX]), through)
+        # What the source of the bars last answered stays said.
+        told = warehouse.read(raw.COVERAGE, [VIX], columns=["ticker", "n_refused", "refused_share", "said"])
+        warehouse.write(raw.COVERAGE, VIX, covered.update(told, on="ticker"))
     return ConsultReport(
         n_compared=closes(held, said).height,
         disagreements=disagreements(held, said),

@@ -16,6 +16,7 @@ from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.evaluation.trials import HASH_SHOWN
 from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.steps.bar_problems import bar_problems
 from alpha_pipeline.steps.progress import Progress, watching
 from alpha_pipeline.steps.trials import UNKNOWN
 from alpha_pipeline.training.trainer import TrainingResult
@@ -30,14 +31,18 @@ from alpha_pipeline_tests.defs.world import LAST, World, make_world
 def test_a_failing_ticker_is_a_problem_and_the_others_go_on(tmp_path: Path) -> None:
     with Runner(make_world(tmp_path, ["QQQ", "NVDA"]).settings) as runner:
         runner.ingest(["QQQ", "SPY", "NVDA"])
-    [problem] = runner.problems
-    assert problem.startswith("SPY: ")
+    assert runner.problems == []
+    assert isinstance(runner.outcomes["SPY"], AlphaError)
+    assert bar_problems(runner.warehouse).failed == ("1 of the 18 tickers followed is not in bars.parquet: SPY.",)
     assert runner.warehouse.units(BARS) == ["NVDA", "QQQ"]
 
 
 def test_a_day_without_any_bars_stops_and_says_why(tmp_path: Path) -> None:
     settings = make_world(tmp_path, ["NVDA"]).settings
-    with Runner(settings) as runner, pytest.raises(AlphaError, match=r"No bars were ingested.*no ticker 'QQQ'"):
+    with (
+        Runner(settings) as runner,
+        pytest.raises(AlphaError, match=r"No bars were taken. QQQ is not in bars\.parquet"),
+    ):
         runner.ingest(["QQQ"])
 
 

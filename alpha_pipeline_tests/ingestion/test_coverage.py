@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from alpha_pipeline import sessions
-from alpha_pipeline.ingestion.coverage import COVERAGE_SCHEMA, cover
+from alpha_pipeline.ingestion.coverage import ALL_TAKEN, COVERAGE_SCHEMA, cover
 
 DAYS = sessions.between(dt.date(2024, 1, 2), dt.date(2024, 1, 31))
 
@@ -29,7 +29,7 @@ def test_states(days: tuple[dt.date, ...], status: str, n_sessions: int, n_missi
     row = cover("QQQ", held(days), DAYS[-1])
     assert dict(row.schema) == COVERAGE_SCHEMA
     first, last = (days[0], days[-1]) if days else (None, None)
-    assert row.rows() == [("QQQ", first, last, n_sessions, n_missing, status, detail)]
+    assert row.rows() == [("QQQ", first, last, n_sessions, n_missing, status, detail, *ALL_TAKEN)]
 
 
 def test_a_partial_bar_does_not_count() -> None:

@@ -15,7 +15,8 @@ from alpha_pipeline.ingestion.restatement import BARS_SCHEMA
 from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.yahoo import YahooSource
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.steps.ingest import IngestReport, ingest_ticker
+from alpha_pipeline.steps.ingest import ingest_ticker
+from alpha_pipeline.steps.outcomes import IngestReport
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline_tests.loopback_yahoo import LoopbackYahoo, Trade

@@ -7,6 +7,7 @@ from alpha_pipeline.reports.health import (
     NEWEST,
     coverage_words,
     quarantine_words,
+    refused_words,
     revisions_words,
 )
 from alpha_pipeline.warehouse.tables import raw
@@ -14,8 +15,13 @@ from alpha_pipeline.warehouse.tables import raw
 DAYS = calendar.between(dt.date(2024, 1, 2), dt.date(2024, 6, 28))
 
 
+def covered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `raw.coverage` with what a test says of them."""
+    return raw.COVERAGE.conform(pl.concat([raw.COVERAGE.empty(), rows], how="diagonal_relaxed"))
+
+
 def test_tickers_that_are_not_whole_are_named() -> None:
-    rows = raw.COVERAGE.conform(
+    rows = covered(
         pl.DataFrame(
             {
                 "ticker": ["QQQ", "SPY"],
@@ -36,7 +42,7 @@ def test_tickers_that_are_not_whole_are_named() -> None:
 
 
 def test_tickers_that_lack_the_same_are_named_together() -> None:
-    rows = raw.COVERAGE.conform(
+    rows = covered(
         pl.DataFrame({"ticker": ["QQQ", "SPY", "XLK"], "n_missing": [3, 3, 4]}).with_columns(
             first_session=pl.lit(DAYS[0]),
             last_session=pl.lit(DAYS[-1]),
@@ -71,6 +77,14 @@ def test_revisions_are_counted_by_cause_and_the_newest_are_shown() -> None:
     assert html.count("<tr>") == 1 + NEWEST
     assert str(DAYS[n - 1]) in html
     assert str(DAYS[0]) not in html
+
+
+def test_what_the_last_refresh_refused_is_shown_with_its_words_and_what_it_took_is_not() -> None:
+    assert refused_words(raw.COVERAGE.empty()) == ""
+    rows = {"ticker": ["QQQ", "SPY", "XLK"], "n_refused": [0, 2, None], "said": ["", "low -3 <0", None]}
+    html = refused_words(covered(pl.DataFrame(rows)))
+    assert "low -3 &lt;0" in html
+    assert (html.count("<tr>"), ">SPY</td><td>2</td>" in html) == (2, True)
 
 
 def test_refused_rows_are_shown_with_their_reason() -> None:

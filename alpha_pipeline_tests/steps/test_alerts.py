@@ -9,7 +9,7 @@ import pytest
 
 from alpha_pipeline.alerts import Alert
 from alpha_pipeline.errors import SettingError
-from alpha_pipeline.ingestion.coverage import COVERAGE_SCHEMA
+from alpha_pipeline.ingestion.coverage import ALL_TAKEN, COVERAGE_SCHEMA
 from alpha_pipeline.steps.alerts import KEPT, KEY, Failure, due_alerts, notify
 from alpha_pipeline.universe import CORE, HOLDINGS
 from alpha_pipeline.warehouse import tickers
@@ -40,7 +40,7 @@ def other() -> Iterator[LoopbackWebhook]:
 def cover(warehouse: Warehouse, names: Sequence[str], last: dt.date | None) -> None:
     """Bars of some tickers up to a session."""
     for name in names:
-        row = (name, last and FRIDAY, last, 1 if last else 0, 0, "complete" if last else "failed", "")
+        row = (name, last and FRIDAY, last, 1 if last else 0, 0, "complete" if last else "failed", "", *ALL_TAKEN)
         warehouse.write(COVERAGE, name, pl.DataFrame([row], schema=COVERAGE_SCHEMA, orient="row"))
 
 

@@ -12,14 +12,8 @@ from alpha_pipeline.sources.files import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.admission import require_known, require_usable
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.steps.ingest import (
-    FIRST_BAR,
-    IngestReport,
-    first_bar,
-    ingest_ticker,
-    record_failure,
-    refresh_tickers,
-)
+from alpha_pipeline.steps.ingest import FIRST_BAR, first_bar, ingest_ticker, refresh_tickers
+from alpha_pipeline.steps.outcomes import IngestReport, Outcome, record_failure
 from alpha_pipeline.universe import CORE, VIX
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.objects import LocalObjects
@@ -58,7 +52,8 @@ def test_the_first_answer_is_stored_and_reported(warehouse: Warehouse, bars: Bar
     held = warehouse.read(raw.BARS, ["QQQ"])
     assert held.select("session", "close").equals(bars["QQQ"].select("session", "close"))
     assert held["is_final"].all()
-    assert report == IngestReport("QQQ", "complete", "", held.height, 0, 0, LAST, changed=True)
+    same = IngestReport("QQQ", "complete", "", held.height, 0, 0, LAST, True, FIRST, n_new=held.height)
+    assert report == same
     coverage = warehouse.read(raw.COVERAGE, ["QQQ"]).row(0, named=True)
     assert (coverage["first_session"], coverage["last_session"], coverage["n_missing"]) == (FIRST, LAST, 0)
 
@@ -170,21 +165,26 @@ def test_broken_rows_go_to_quarantine_and_the_rest_is_kept(warehouse: Warehouse,
 
 def test_a_failure_is_noted_without_touching_the_bars(warehouse: Warehouse, bars: Bars) -> None:
     brought(warehouse, bars["QQQ"])
-    record_failure(warehouse, "QQQ", "the network is down")
+    record_failure(warehouse, "QQQ", SourceError("QQQ: the network is down."), LAST)
     row = warehouse.read(raw.COVERAGE, ["QQQ"]).row(0, named=True)
-    assert (row["status"], row["detail"], row["last_session"]) == ("failed", "the network is down", LAST)
+    assert (row["status"], row["detail"], row["last_session"]) == ("failed", "QQQ: the network is down.", LAST)
+    assert (row["failure"], row["failed_since"], row["failed_through"]) == ("the network is down", LAST, LAST)
     assert warehouse.height(raw.BARS, "QQQ") == bars["QQQ"].height
     brought(warehouse, bars["QQQ"])
-    assert warehouse.read(raw.COVERAGE, ["QQQ"])["status"].item() == "complete"
+    row = warehouse.read(raw.COVERAGE, ["QQQ"]).row(0, named=True)
+    assert (row["status"], row["failure"], row["failed_since"]) == ("complete", "", None)
 
 
 def test_a_failure_of_a_followed_ticker_without_bars_is_noted_and_of_a_mistyped_one_leaves_no_trace(
-    warehouse: Warehouse,
+    warehouse: Warehouse, bars: Bars
 ) -> None:
-    record_failure(warehouse, "PLTRR", "unknown")
-    assert warehouse.units(raw.COVERAGE) == []
     add(warehouse, ["PLTR"])
-    record_failure(warehouse, "PLTR", "unknown")
+    record_failure(warehouse, "PLTR", SourceError("unknown"), LAST)
+    assert warehouse.units(raw.COVERAGE) == [], "nothing is held yet"
+    brought(warehouse, bars["QQQ"])
+    record_failure(warehouse, "PLTRR", SourceError("unknown"), LAST)
+    assert warehouse.units(raw.COVERAGE) == ["QQQ"]
+    record_failure(warehouse, "PLTR", SourceError("unknown"), LAST)
     row = warehouse.read(raw.COVERAGE, ["PLTR"]).row(0, named=True)
     assert (row["status"], row["n_sessions"], row["last_session"]) == ("failed", 0, None)
 
@@ -233,7 +233,7 @@ class Moody(FrameSource):
 
 def rounds(
     warehouse: Warehouse, bars: Bars, moods: dict[str, list[SourceError | dt.date]], overlap: int | None = 15
-) -> tuple[dict[str, IngestReport | AlphaError], list[str], list[float]]:
+) -> tuple[dict[str, Outcome], list[str], list[float]]:
     """(the last outcomes, who was asked for in order, the naps)."""
     tickers = ["QQQ", "NVDA", "XLK"]
     source, naps = Moody({ticker: bars[ticker] for ticker in tickers}, overlapping=overlap), Naps()

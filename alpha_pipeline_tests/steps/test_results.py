@@ -12,7 +12,7 @@ from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.results import record_of, write_decay, write_ledger, write_reliability, write_scores
 from alpha_pipeline.steps.signals import BALLOT_MODEL
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
-from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.market import KEY, MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import signals as tables
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
@@ -27,6 +27,7 @@ DAYS = sessions.between(dt.date(2016, 1, 4), LAST)
 @pytest.fixture
 def world(forecast_world: Warehouse, bars: dict[str, pl.DataFrame]) -> Warehouse:
     ingest_all(forecast_world, FrameSource(bars), SECTORS, LAST, FIRST)
+    forecast_world.objects.delete(KEY)
     claim_market(forecast_world, MarketRecord("simulated", "simulated(seed=7)"))
     signal_all(forecast_world, DAYS)
     return forecast_world

@@ -10,7 +10,8 @@ import pytest
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import SourceError
 from alpha_pipeline.sources.cboe import CboeVix
-from alpha_pipeline.steps.ingest import ingest_ticker, record_failure
+from alpha_pipeline.steps.ingest import ingest_ticker
+from alpha_pipeline.steps.outcomes import record_failure
 from alpha_pipeline.steps.second_opinion import ConsultReport, consult
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.store import Warehouse
@@ -97,7 +98,7 @@ def test_it_stands_in_on_an_evening_when_the_source_fails(
     warehouse: Warehouse, bars: Bars, cboe: Callable[..., CboeVix]
 ) -> None:
     hold(warehouse, bars[VIX], through=EVE)
-    record_failure(warehouse, VIX, "HTTP 500")
+    record_failure(warehouse, VIX, SourceError("HTTP 500"), LAST)
     assert asked(warehouse, cboe()).filled == (LAST,)
     assert status(warehouse) == "complete"
 
@@ -106,7 +107,7 @@ def test_a_failure_that_it_cannot_mend_stays_recorded(
     warehouse: Warehouse, bars: Bars, cboe: Callable[..., CboeVix]
 ) -> None:
     hold(warehouse, bars[VIX])
-    record_failure(warehouse, VIX, "HTTP 500")
+    record_failure(warehouse, VIX, SourceError("HTTP 500"), LAST)
     asked(warehouse, cboe())
     assert status(warehouse) == "failed"
 

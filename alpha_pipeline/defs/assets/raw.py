@@ -10,20 +10,31 @@ from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
-from alpha_pipeline.steps.ingest import IngestReport, first_bar, record_failure, refresh_tickers
+from alpha_pipeline.steps.bar_problems import failure_words
+from alpha_pipeline.steps.outcomes import IngestReport, Outcome
+from alpha_pipeline.steps.refresh import refresh, said_of_files
 from alpha_pipeline.steps.second_opinion import consult
 from alpha_pipeline.universe import HOLDINGS, VIX
+from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.warehouse.tickers import followed
 
 CODE_VERSION = "1"
 TABLES = (raw.BARS, raw.ACTIONS, raw.REVISIONS, raw.QUARANTINE, raw.COVERAGE, raw.SECOND_OPINION)
 # Half a minute at the default pace.
 REQUESTS_BETWEEN_ROUNDS = 60.0
+OP = "raw"
+
+
+class Refreshing(dg.Config):
+    """How a refresh treats what it is told: `take_corrections` of many held values at once."""
+
+    take_corrections: bool = False
 
 
 @dg.multi_asset(
-    name="raw",
+    name=OP,
     # Skippable, because a run in which one ticker failed marks the others one by one.
     specs=[
         dg.AssetSpec(
@@ -39,13 +50,21 @@ REQUESTS_BETWEEN_ROUNDS = 60.0
     # One table can be asked for alone; what the source says fills all of them.
     can_subset=True,
 )
-def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Iterator[dg.MaterializeResult[None]]:
+def raw_tables(
+    context: dg.AssetExecutionContext, config: Refreshing, alpha: AlphaResource
+) -> Iterator[dg.MaterializeResult[None]]:
     """Fetch each ticker, keep what can be trusted, and mark exactly those that succeeded."""
     settings, warehouse, source = alpha.settings(), alpha.warehouse(), alpha.source()
     asked, wait_s = context.partition_keys, REQUESTS_BETWEEN_ROUNDS / settings.yahoo_rate
-    outcomes: dict[str, IngestReport | AlphaError] = {}
-    for ticker, outcome in refresh_tickers(
-        warehouse, source, asked, first=first_bar, through=alpha.through(), now=settings.now(), wait_s=wait_s
+    outcomes: dict[str, Outcome] = {}
+    for ticker, outcome in refresh(
+        warehouse,
+        source,
+        asked,
+        through=alpha.through(),
+        now=settings.now(),
+        wait_s=wait_s,
+        take_corrections=config.take_corrections,
     ):
         outcomes[ticker] = outcome
         steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), ticker))
@@ -55,8 +74,8 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
             context.log.info(f"[{len(outcomes)}/{len(asked)}] {_in_words(outcome)}")
     failures = {ticker: one for ticker, one in outcomes.items() if isinstance(one, AlphaError)}
     done = [one for one in outcomes.values() if isinstance(one, IngestReport)]
-    for ticker, error in failures.items():
-        record_failure(warehouse, ticker, str(error))
+    for words in said_of_files(source.readings(), followed(warehouse)):
+        context.log.warning(words)
     filled = _consult(context, alpha)
     selected = [table for table in TABLES if dg.AssetKey(table.asset_key) in context.selected_asset_keys]
     whole = [] if failures else selected
@@ -68,8 +87,10 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
     gaps = {t for t, error in failures.items() if isinstance(error, UnknownTickerError) and t in HOLDINGS}
     helped = {VIX} if alpha.through() in filled else set()
     serious = {ticker: error for ticker, error in failures.items() if ticker not in gaps | helped}
+    said = failure_words({ticker: error.brief for ticker, error in failures.items()}, len(asked))
+    context.log.warning(" ".join(said))
     if serious:
-        raise dg.Failure("; ".join(f"{ticker}: {error}" for ticker, error in serious.items()))
+        raise dg.Failure(" ".join(said))
 
 
 def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[dt.date, ...]:
@@ -79,7 +100,7 @@ def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[d
         The sessions that it filled in.
     """
     opinion = make_second_opinion(alpha.settings())
-    if VIX not in context.partition_keys or opinion is None:
+    if VIX not in context.partition_keys or opinion is None or read_market(alpha.warehouse()) is None:
         return ()
     try:
         said = consult(alpha.warehouse(), opinion, through=alpha.through(), now=alpha.settings().now())
@@ -114,14 +135,18 @@ def _results(
 def _metadata(report: IngestReport) -> dict[str, int | str]:
     return {
         "dagster/partition_row_count": report.n_sessions,
+        "n_new": report.n_new,
         "n_quarantined": report.n_quarantined,
+        "n_refused": report.n_refused,
         "n_revised": report.n_revised,
         "last_session": str(report.last_session),
         "status": report.status,
         "detail": report.detail or "-",
+        "said": report.said or "-",
     }
 
 
 def _in_words(report: IngestReport) -> str:
     changed = "changed" if report.changed else "unchanged"
-    return f"{report.ticker}: {report.n_sessions} sessions to {report.last_session}, {report.status}, {changed}"
+    words = f"{report.ticker}: {report.n_sessions} sessions to {report.last_session}, {report.status}, {changed}"
+    return f"{words}. {report.said}" if report.said else words

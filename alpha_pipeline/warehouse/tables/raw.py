@@ -116,7 +116,7 @@ class Quarantine(pa.DataFrameModel):
 
 
 class Coverage(pa.DataFrameModel):
-    """One row per ticker: which sessions are held, how many are missing between first and last, and its state."""
+    """One row per ticker: which sessions are held and missing, its state, and what its last refresh came to."""
 
     ticker: str = pa.Field(description=columns.TICKER)
     first_session: pl.Date = pa.Field(
@@ -133,6 +133,32 @@ class Coverage(pa.DataFrameModel):
     )
     detail: str = pa.Field(
         description="The missing sessions by name, or why the source failed; empty where nothing is missing"
+    )
+    # A warehouse written before these columns were lacks them: null until its next refresh.
+    n_refused: int = pa.Field(
+        ge=0, nullable=True, description="Rows that were refused of the last answer; null before this was recorded"
+    )
+    refused_share: float = pa.Field(
+        ge=0, le=1, nullable=True, description="Share of the last answer's rows that were refused; null like n_refused"
+    )
+    n_lost: int = pa.Field(
+        ge=0,
+        nullable=True,
+        description="Sessions that a refused row of the last answer names and of which no final bar is held",
+    )
+    said: str = pa.Field(
+        nullable=True,
+        description="What is to be said of the last answer's rows: file, column, a value, the form expected; or empty",
+    )
+    failed_since: pl.Date = pa.Field(
+        nullable=True,
+        description="Session of the first refresh since which all have failed; null where the last did not",
+    )
+    failed_through: pl.Date = pa.Field(
+        nullable=True, description="Session of the last refresh, where it failed; null where it did not"
+    )
+    failure: str = pa.Field(
+        nullable=True, description="Why the last refresh failed, in few words and without the ticker; or empty"
     )
 
     class Config:

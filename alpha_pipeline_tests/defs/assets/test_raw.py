@@ -8,6 +8,7 @@ import pytest
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.partitions import range_tags, sync_tickers
+from alpha_pipeline.steps.bar_problems import BarProblems, bar_problems
 from alpha_pipeline.universe import HOLDINGS
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
@@ -43,11 +44,14 @@ def test_each_partition_shows_its_own_figures(instance: dg.DagsterInstance, tmp_
     assert set(found) == {"QQQ", "SPY"}
     assert found["SPY"] == {
         "dagster/partition_row_count": N_SESSIONS - 1,
+        "n_new": N_SESSIONS - 1,
         "n_quarantined": 0,
+        "n_refused": 0,
         "n_revised": 0,
         "last_session": "2016-11-23",
         "status": "stale",
         "detail": "missing 2016-11-25",
+        "said": "-",
     }
 
 
@@ -56,8 +60,7 @@ def test_one_failing_ticker_leaves_the_others_materialised(instance: dg.DagsterI
     result = world.run(instance, "refresh_bars", tickers=["QQQ", "SPY", "NVDA"])
     assert not result.success
     [said] = failures(result)
-    assert said.startswith("SPY: ")
-    assert "no ticker 'SPY'" in said
+    assert said == "1 of the 3 tickers asked for is not in bars.parquet: SPY."
     assert materialised(instance) == [{"QQQ", "NVDA"}] * len(TABLES)
     # The count is of the bars: there is not one corporate action in a file.
     assert shown(instance, raw.BARS)["NVDA"]["dagster/partition_row_count"] == N_SESSIONS
@@ -66,15 +69,17 @@ def test_one_failing_ticker_leaves_the_others_materialised(instance: dg.DagsterI
     coverage = world.warehouse.read(raw.COVERAGE, ["SPY"]).row(0, named=True)
     assert coverage["status"] == "failed"
     assert "no ticker 'SPY'" in coverage["detail"]
+    assert (coverage["failure"], coverage["failed_since"]) == ("not in bars.parquet", LAST)
 
 
 def test_a_holding_that_the_source_lacks_fails_nothing(instance: dg.DagsterInstance, world: World) -> None:
-    sync_tickers(instance, world.warehouse)
+    assert world.run(instance, "refresh_bars", tickers=["QQQ"]).success
     job = fresh_defs(world.environment).resolve_job_def("refresh_bars")
     result = job.execute_in_process(instance=instance, partition_key=HOLDINGS[0], raise_on_error=False)
     assert result.success
-    assert materialised(instance) == [set()] * len(TABLES)
-    assert world.warehouse.read(raw.COVERAGE).get_column("status").to_list() == ["failed"]
+    assert materialised(instance) == [{"QQQ"}] * len(TABLES)
+    assert world.warehouse.read(raw.COVERAGE, [HOLDINGS[0]])["status"].to_list() == ["failed"]
+    assert bar_problems(world.warehouse) == BarProblems(), "files need not hold every holding of the universe"
 
 
 def test_a_second_run_changes_no_file(instance: dg.DagsterInstance, world: World) -> None:
