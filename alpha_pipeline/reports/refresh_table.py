@@ -83,7 +83,7 @@ def readings(files: Sequence[Reading]) -> list[Line]:
 
 def _read_as(read: Reading) -> Iterator[tuple[str, str]]:
     if read.refused:
-        yield "left out", read.refused
+        yield "left out", f"it {read.refused}"
         return
     more = len(read.tickers) - _TICKERS_SHOWN
     names = ", ".join(read.tickers[:_TICKERS_SHOWN]) + (f" and {more} more" if more > 0 else "")

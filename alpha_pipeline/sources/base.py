@@ -55,7 +55,7 @@ class Reading:
         dates: how its dates are read, in words.
         scale: the basis of its prices and what was done to them, in words; empty where they are taken as they are.
         ignored: what is not used, one sentence each, with the fix.
-        refused: why the file is left out, with the fix; empty where it is read.
+        refused: why the file is left out, with the fix, as what follows "it"; empty where it is read.
     """
 
     file: str

@@ -50,7 +50,7 @@ def require_usable(warehouse: Warehouse, source: PriceSource) -> None:
     listed = source.tickers()
     if listed is None or listed:
         return
-    refused = [f"{read.file}: {read.refused}" for read in source.readings() if read.refused]
+    refused = [f"{read.file} {read.refused}" for read in source.readings() if read.refused]
     files = ", ".join(read.file for read in source.readings())
     raise SourceError(
         "; ".join(refused) or f"{files or source.market}: no row names a ticker; there is nothing to take."

@@ -124,7 +124,7 @@ def said_of_files(readings: Sequence[Reading], followed_tickers: Sequence[str]) 
         readings: what each file is read as.
         followed_tickers: whose bars are wanted.
     """
-    left_out = [f"{read.file} is left out: {read.refused}" for read in readings if read.refused]
+    left_out = [f"{read.file} is left out: it {read.refused.rstrip('.')}." for read in readings if read.refused]
     ignored = [words for read in readings for words in read.ignored]
     held = {ticker for read in readings for ticker in read.tickers}
     strangers = sorted(held - set(followed_tickers))
