@@ -75,6 +75,11 @@ class CoolingError(SourceError):
             "and the next run goes on from them"
         )
 
+    @property
+    def brief(self) -> str:
+        """The reason without the time that is left."""
+        return "the source refused requests (rate limit)"
+
 
 class MarketMismatchError(AlphaError):
     """A warehouse of one market was given bars of another."""

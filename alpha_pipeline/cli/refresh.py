@@ -103,6 +103,7 @@ def _refreshed(
 def _say(settings: Settings, source: "PriceSource", outcomes: "Mapping[str, Outcome]", *, is_dry: bool) -> None:
     """What became of each ticker, what of the files is not used, and what a dry run read them as."""
     from alpha_pipeline.reports.refresh_table import Row, readings, table
+    from alpha_pipeline.steps.outcomes import reason
     from alpha_pipeline.steps.refresh import said_of_files
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import followed
@@ -112,7 +113,7 @@ def _say(settings: Settings, source: "PriceSource", outcomes: "Mapping[str, Outc
     rows = []
     for ticker, outcome in outcomes.items():
         if isinstance(outcome, AlphaError):
-            rows.append(Row(ticker, (), outcome.brief))
+            rows.append(Row(ticker, (), reason(ticker, outcome)))
             continue
         counts = (outcome.n_new, outcome.n_revised, outcome.n_refused)
         figures = (f"{outcome.n_sessions:,}", str(outcome.first_session or "-"), str(outcome.last_session or "-"))

@@ -25,7 +25,7 @@ from alpha_pipeline.settings import Settings
 from alpha_pipeline.steps import plan
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.forecasting import EARLY_STAGE, STAGE
-from alpha_pipeline.steps.outcomes import Outcome
+from alpha_pipeline.steps.outcomes import Outcome, reason
 from alpha_pipeline.steps.progress import Progress, announce, report
 from alpha_pipeline.steps.refresh import hearing, wanted
 from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
@@ -182,7 +182,9 @@ class Runner:
         with hearing(self.outcomes.update):
             self._run(stage, self._ranges(tickers))
         if not self.warehouse.units(BARS):
-            reasons = {ticker: one.brief for ticker, one in self.outcomes.items() if isinstance(one, AlphaError)}
+            reasons = {
+                ticker: reason(ticker, one) for ticker, one in self.outcomes.items() if isinstance(one, AlphaError)
+            }
             raise AlphaError(" ".join(["No bars were taken.", *failure_words(reasons, len(tickers)), *self.problems]))
 
     def train(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:

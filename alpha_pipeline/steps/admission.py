@@ -14,6 +14,7 @@ from alpha_pipeline.errors import (
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.steps.bar_problems import failure_words
+from alpha_pipeline.steps.outcomes import reason
 from alpha_pipeline.steps.refresh import rehearse
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.market import MarketRecord, read_market
@@ -78,7 +79,7 @@ def require_acceptable(
     for ticker, outcome in rehearse(warehouse, source, tickers, through=through, now=now):
         if not isinstance(outcome, AlphaError):
             return
-        reasons[ticker] = outcome.brief
+        reasons[ticker] = reason(ticker, outcome)
     if reasons:
         raise NotEnoughDataError(f"No bars were taken. {' '.join(failure_words(reasons, len(tickers)))}")
 

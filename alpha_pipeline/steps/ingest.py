@@ -239,8 +239,8 @@ class _Judge:
 
     def refused(self, made: Ingested) -> Refusals:
         """What of the answer was refused."""
-        files = [read.file for read in self.source.readings() if self.answer.ticker in read.tickers]
-        place = " and ".join(files) if made.refused.height else ""
+        read = self.source.readings() if made.refused.height else ()
+        place = " and ".join(one.file for one in read if self.answer.ticker in one.tickers)
         return refusals(self.answer, made.refused, made.bars, self.through, made.notes, place)
 
     def report(self, held: pl.DataFrame, made: Ingested) -> IngestReport:

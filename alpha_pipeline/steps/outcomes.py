@@ -1,12 +1,13 @@
 """What became of a ticker in a refresh, and what is noted of it in the warehouse."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from alpha_pipeline.errors import AlphaError
+from alpha_pipeline.errors import AlphaError, SourceError
 from alpha_pipeline.ingestion.ingest import Ingested
 from alpha_pipeline.ingestion.refusals import Refusals
 from alpha_pipeline.warehouse.market import read_market
@@ -14,7 +15,7 @@ from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import followed
 
-LONGEST_REASON: Final = 240  # characters
+LONGEST_REASON: Final = 1_000  # characters
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,14 @@ def record_failure(warehouse: Warehouse, ticker: str, why: AlphaError, through: 
         detail=pl.lit(str(why)),
         failed_since=pl.lit(next(iter(before), None) or through),
         failed_through=pl.lit(through),
-        failure=pl.lit(_in_few_words(why.brief.removeprefix(f"{ticker}: "))),
+        failure=pl.lit(reason(ticker, why)),
     )
     warehouse.write(raw.COVERAGE, ticker, failed)
 
 
-def _in_few_words(reason: str) -> str:
-    line = " ".join(reason.split()).rstrip(".")
+def reason(ticker: str, why: AlphaError) -> str:
+    """Why a ticker failed, in one line that is the same for every ticker that failed so."""
+    line = " ".join(why.brief.split()).rstrip(".").removeprefix(f"{ticker}: ")
+    if isinstance(why, SourceError):
+        line = re.sub(rf"(?<![\w^./=-]){re.escape(ticker)}(?![\w./=-])", "it", line)
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"

@@ -127,7 +127,9 @@ def said_of_files(readings: Sequence[Reading], followed_tickers: Sequence[str]) 
     left_out = [f"{read.file} is left out: it {read.refused.rstrip('.')}." for read in readings if read.refused]
     ignored = [words for read in readings for words in read.ignored]
     held = {ticker for read in readings for ticker in read.tickers}
-    strangers = sorted(held - set(followed_tickers))
+    # A share class is the same with a dot and with a dash.
+    known = {ticker.replace(".", "-") for ticker in followed_tickers}
+    strangers = sorted(ticker for ticker in held if ticker.replace(".", "-") not in known)
     if not strangers:
         return [*left_out, *dict.fromkeys(ignored)]
     more = f" and {len(strangers) - STRANGERS_NAMED} more" if len(strangers) > STRANGERS_NAMED else ""

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from alpha_pipeline import sessions
-from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
+from alpha_pipeline.errors import AlphaError, CoolingError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.steps.alerts import session_alerts
 from alpha_pipeline.steps.bar_problems import NAMES_SAID, REFUSALS_SAID, BarProblems, bar_problems, failure_words
-from alpha_pipeline.steps.outcomes import IngestReport, record_failure
+from alpha_pipeline.steps.outcomes import IngestReport, reason, record_failure
 from alpha_pipeline.steps.refresh import refresh
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import Warehouse
@@ -121,6 +121,15 @@ def test_failures_are_grouped_by_reason_and_a_crowd_is_cut() -> None:
     assert words[1].endswith(f"T{NAMES_SAID - 1} and 3 more.")
     assert failure_words({"WDAY": "404"}, 1) == ["WDAY failed: 404."]
     assert failure_words({"QQQ": "not in bars.csv"}, 1) == ["QQQ is not in bars.csv."]
+
+
+def test_a_reason_is_alike_for_all_whom_it_befell() -> None:
+    down = "Yahoo gave no bars of {} in 4 attempts (HTTP 500). Held bars stay; try later."
+    reasons = {ticker: reason(ticker, SourceError(down.format(ticker))) for ticker in ("QQQ", "^VIX")}
+    assert set(reasons.values()) == {"Yahoo gave no bars of it in 4 attempts (HTTP 500). Held bars stay; try later"}
+    assert reason("QQQ", CoolingError(40.0)) == reason("SPY", CoolingError(55.0))
+    hourly = "/prices/QQQ.csv holds several bars a session"
+    assert reason("QQQ", SourceError(f"{hourly}.")) == hourly
 
 
 def broken(rows: pl.DataFrame, days: list[dt.date]) -> pl.DataFrame:

@@ -150,16 +150,16 @@ def test_a_holding_that_the_files_never_had_is_not_asked_for_and_one_that_they_h
 
 def test_what_of_the_files_is_not_used_is_said_once_with_the_fix() -> None:
     readings = (
-        Reading("a.csv", ("IWM", "QQQ"), 10, ignored=("The column Turnover is not used.",)),
+        Reading("a.csv", ("BRK.B", "IWM", "QQQ"), 10, ignored=("The column Turnover is not used.",)),
         Reading("b.csv", ("DIA",), 10, ignored=("The column Turnover is not used.",)),
         Reading("notes.txt", refused="is no table. Take it out of the folder."),
     )
-    assert said_of_files(readings, ["QQQ"]) == [
+    assert said_of_files(readings, ["QQQ", "BRK-B"]) == [
         "notes.txt is left out: it is no table. Take it out of the folder.",
         "The column Turnover is not used.",
         "Nobody follows DIA, IWM, which the files hold: `alpha tickers add DIA IWM` does.",
     ]
-    assert said_of_files(readings[:1], ["QQQ", "IWM"]) == ["The column Turnover is not used."]
+    assert said_of_files(readings[:1], ["QQQ", "IWM", "BRK-B"]) == ["The column Turnover is not used."]
     crowd = (Reading("c.csv", tuple(f"T{place:02}" for place in range(12))),)
     [words] = said_of_files(crowd, [])
     assert words == (

@@ -11,7 +11,7 @@ from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.bar_problems import failure_words
-from alpha_pipeline.steps.outcomes import IngestReport, Outcome
+from alpha_pipeline.steps.outcomes import IngestReport, Outcome, reason
 from alpha_pipeline.steps.refresh import refresh, said_of_files
 from alpha_pipeline.steps.second_opinion import consult
 from alpha_pipeline.universe import HOLDINGS, VIX
@@ -87,7 +87,7 @@ def raw_tables(
     gaps = {t for t, error in failures.items() if isinstance(error, UnknownTickerError) and t in HOLDINGS}
     helped = {VIX} if alpha.through() in filled else set()
     serious = {ticker: error for ticker, error in failures.items() if ticker not in gaps | helped}
-    said = failure_words({ticker: error.brief for ticker, error in failures.items()}, len(asked))
+    said = failure_words({ticker: reason(ticker, error) for ticker, error in failures.items()}, len(asked))
     context.log.warning(" ".join(said))
     if serious:
         raise dg.Failure(" ".join(said))
