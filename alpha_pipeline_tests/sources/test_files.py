@@ -9,7 +9,7 @@ import pytest
 
 from alpha_pipeline.errors import SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import ANSWER_SCHEMA
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 
 FIRST, LAST = dt.date(2024, 1, 2), dt.date(2024, 1, 4)
 HEADER = "Ticker,Date,Open,High,Low,Close,Adj Close,Volume,Note"
