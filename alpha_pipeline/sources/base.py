@@ -97,6 +97,10 @@ class PriceSource(Protocol):
         """The tickers it holds, or None when it cannot list them."""
         ...
 
+    def readings(self) -> tuple[Reading, ...]:
+        """What each of its files is read as, those that are left out too; none where it has no files."""
+        ...
+
     def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
         """The bars and actions of one ticker from `first` to `last`, both included.
 

@@ -18,7 +18,7 @@ import polars as pl
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import SettingError, UnknownTickerError
 from alpha_pipeline.settings import SourceKind
-from alpha_pipeline.sources.base import Answer
+from alpha_pipeline.sources.base import Answer, Reading
 from alpha_pipeline.sources.simulation.bars import Track, index_frames, instrument_frames, uvxy_frames
 from alpha_pipeline.sources.simulation.instruments import HORIZON_FIRST, HORIZON_LAST, INSTRUMENTS, LISTED
 from alpha_pipeline.sources.simulation.market import (
@@ -99,6 +99,10 @@ class SimulatedSource:
     def tickers(self) -> frozenset[str]:
         """The built-in universe: nothing else is simulated."""
         return frozenset(UNIVERSE)
+
+    def readings(self) -> tuple[Reading, ...]:
+        """None: there are no files."""
+        return ()
 
     def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
         """The bars and actions of one ticker from `first` to `last`, both included.

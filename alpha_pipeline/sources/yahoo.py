@@ -34,7 +34,7 @@ from yfinance.exceptions import YFException, YFPricesMissingError
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import SourceError, UnknownTickerError
 from alpha_pipeline.settings import SourceKind
-from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
+from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer, Reading
 from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.shared_state import SharedState, machine_folder
 
@@ -102,6 +102,10 @@ class YahooSource:
 
     def tickers(self) -> None:
         """Yahoo cannot list what it holds."""
+
+    def readings(self) -> tuple[Reading, ...]:
+        """None: there are no files."""
+        return ()
 
     def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
         """The bars and actions of one ticker from `first` to `last`, both included.

@@ -22,9 +22,7 @@ def actions_in(table: pl.DataFrame, rows: pl.DataFrame, numbers: Mapping[str, pl
         numbers: the payments that could be read, by meaning.
     """
     found = [pl.DataFrame(schema=ACTION_SCHEMA)]
-    for kind in _PAYMENTS:
-        if kind in numbers:
-            found.append(_of(rows, kind, numbers[kind]))
+    found += [_of(rows, kind, numbers[kind]) for kind in _PAYMENTS if kind in numbers]
     if "split" in table.columns:
         found.append(_of(rows, "split", _ratios(table["split"])))
     if table.schema["open"] == pl.String:

@@ -9,8 +9,9 @@ import polars as pl
 from alpha_pipeline.sources.files.refusal import FileRefusedError
 
 EMPTY: Final = r"(?i)^(|null|none|nan|na|n/a|#n/a|#n/a n/a|#value!|n\.a\.|n\.d\.|nil|-+|–|—|\.)$"  # noqa: RUF001
-_CURRENCY: Final = r"(?i)^([+-]?)\s*(?:us\$|c\$|a\$|hk\$|[$€£¥₹]|usd|eur|gbp|chf|cad|aud|jpy|inr)\s*|\s*(?:[$€£¥₹]|usd|eur|gbp|chf|cad|aud|jpy|inr)$"
-_SIGN: Final = r"(?i)(us\$|c\$|a\$|hk\$|[$€£¥₹]|\b(?:usd|eur|gbp|chf|cad|aud|jpy|inr)\b)"
+_CURRENCIES: Final = r"(?:us\$|c\$|a\$|hk\$|[$€£¥₹]|usd|eur|gbp|chf|cad|aud|jpy|inr)"
+_CURRENCY: Final = rf"(?i)^([+-]?)\s*{_CURRENCIES}\s*|\s*{_CURRENCIES}$"
+_SIGN: Final = rf"(?i)({_CURRENCIES})"
 _DOT: Final = r"^[+-]?(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)$"
 _COMMA: Final = r"^[+-]?(?:\d{1,3}(?:\.\d{2,3})*\.\d{3}(?:,\d*)?|\d+(?:,\d*)?(?:[eE][+-]?\d+)?|,\d+)$"
 _EITHER: Final = r"^[+-]?\d{1,3}[.,]\d{3}$"
@@ -48,7 +49,9 @@ def read_numbers(columns: Mapping[str, pl.Series], names: Mapping[str, str], del
     values, unreadable, texts = dict[str, pl.Series](), dict[str, pl.Series](), dict[str, pl.Series]()
     for name, column in columns.items():
         if column.dtype.is_nested() or column.dtype.is_temporal() or column.dtype in {pl.Binary, pl.Object}:
-            raise FileRefusedError(f"has no numbers in its column {names[name]} but {column.dtype}. Write plain numbers")
+            raise FileRefusedError(
+                f"has no numbers in its column {names[name]} but {column.dtype}. Write plain numbers"
+            )
         if column.dtype.is_numeric() or column.dtype in {pl.Boolean, pl.Null}:
             values[name] = column.cast(pl.Float64, strict=False).fill_nan(None)
             unreadable[name] = pl.repeat(value=False, n=len(column), eager=True)
@@ -117,7 +120,7 @@ def _without_scale(text: pl.Series) -> pl.Series:
 def _fits(values: pl.Series) -> tuple[int, int, bool]:
     """How many values a decimal point fits, how many a decimal comma, and whether it makes a difference."""
     dot, comma = values.str.contains(_DOT), values.str.contains(_COMMA)
-    return dot.sum(), comma.sum(), values.str.contains(_EITHER).any()
+    return int(dot.sum()), int(comma.sum()), values.str.contains(_EITHER).any()
 
 
 def _mark_of_prices(prices: Mapping[str, pl.Series], names: Mapping[str, str], delimiter: str) -> str:
@@ -136,8 +139,8 @@ def _mark_of_prices(prices: Mapping[str, pl.Series], names: Mapping[str, str], d
     name, value = next((names[n], v) for n, t in prices.items() for v in t.drop_nulls() if separators & set(v))
     readings = " or ".join(f"{_read(pl.Series([value]), mark)[0][0]:.12g}" for mark in (".", ","))
     raise FileRefusedError(
-        f"column {name}: {value!r} may be {readings}, and no price of the file tells which. Write prices with a decimal "
-        "point and without thousands marks"
+        f"cannot be read: column {name}: {value!r} may be {readings}, and no price of the file tells which. Write "
+        "prices with a decimal point and without thousands marks"
     )
 
 
@@ -164,7 +167,8 @@ def _mark_of_volume(text: pl.Series, mark_of_prices: str, name: str) -> str:
         return mark_of_prices
     value = bare.filter(bare.str.contains(mark_of_prices, literal=True))[0]
     raise FileRefusedError(
-        f"column {name}: {value!r} may be a whole number with a thousands mark or a fraction. Write volumes without marks"
+        f"cannot be read: column {name}: {value!r} may be a whole number with a thousands mark or a fraction. Write "
+        "volumes without marks"
     )
 
 

@@ -61,7 +61,9 @@ _CURRENCY: Final = re.compile(r"(?:in)?(?:usd|eur|gbp|chf|cad|aud|jpy|inr)$")
 # Words of a name that hold an adjusted close whatever stands between them ("Adj. Close (split and dividend)").
 _OF_ADJUSTED: Final = re.compile(r"(?:adj(?:usted)?)(?:.*)(?:clos(?:e|ing))|clos(?:e|ing).*adj(?:usted)?$")
 # An adjusted close that is not adjusted for dividends, or not at all, stands for no adjusted close.
-_OF_OTHER: Final = re.compile(r"unadj|nonadj|notadj|raw|prev|splitadj|adj(?:usted)?(?:for)?splits?(?!and)|factor|change")
+_OF_OTHER: Final = re.compile(
+    r"unadj|nonadj|notadj|raw|prev|splitadj|adj(?:usted)?(?:for)?splits?(?!and)|factor|change"
+)
 
 
 def spelled(name: str) -> str:

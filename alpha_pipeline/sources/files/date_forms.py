@@ -9,18 +9,15 @@ import polars as pl
 # How many units of an epoch are in a second, by the number of digits that days from 1973 to 2033 and on have.
 _EPOCHS: Final = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _EXCEL_DAY_0: Final = pl.date(1899, 12, 30)
-_MONTHS: Final = {
-    1: "jan ene janv gen januar enero janvier", 2: "feb fev februar febrero fevr",
-    3: "mar mrz maerz marz marzo mars mrt", 4: "apr abr avr april abril avril aprile",
-    5: "may mai maj mag mayo maggio mei", 6: "jun juin giu juni junio giugno",
-    7: "jul juil lug juli julio juillet luglio", 8: "aug ago agosto aout",
-    9: "sep sept set septiembre settembre", 10: "oct okt ott oktober octubre ottobre octobre out",
-    11: "nov noviembre novembre", 12: "dec dez dic dezember diciembre decembre dicembre",
+_MONTH_NAMES: Final = {
+    1: "jan january januar ene enero janv janvier gen gennaio", 2: "feb february februar fev fevr febrero febbraio",
+    3: "mar march marz maerz mrz marzo mars", 4: "apr april abr abril avr avril aprile",
+    5: "may mai mayo maggio mag maj mei", 6: "jun june juni junio juin giu giugno",
+    7: "jul july juli julio juil juillet lug luglio", 8: "aug august ago agosto aout",
+    9: "sep sept september set septiembre settembre", 10: "oct october okt oktober octubre ott ottobre octobre out",
+    11: "nov november noviembre novembre", 12: "dec december dez dezember dic diciembre decembre dicembre",
 }  # fmt: skip
-_ENGLISH: Final = "january february march april may june july august september october november december".split()
-MONTHS: Final = {name: month for month, names in _MONTHS.items() for name in names.split()} | {
-    name: month for month, name in enumerate(_ENGLISH, start=1)
-}
+_MONTHS: Final = {name: month for month, names in _MONTH_NAMES.items() for name in names.split()}
 # Offsets from UTC in minutes of the zones that are written by name.
 ZONES: Final = {
     "z": 0, "utc": 0, "gmt": 0, "est": -300, "edt": -240, "cst": -360, "cdt": -300, "pst": -480, "pdt": -420,
@@ -44,7 +41,9 @@ _SHAPES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "six digits": (r"^(\d{2})(\d{2})(\d{2})$", (DAY_FIRST, MONTH_FIRST, YEAR_FIRST)),
     "dd month yyyy": (r"^(\d{1,2})(?:st|nd|rd|th)?\.?[-/\s]?\s?([a-z]{3,})[.,]?[-/,\s]*(\d{4}|\d{2})$", (DAY_FIRST,)),
-    "month dd, yyyy": (r"^([a-z]{3,})[.,]?[-/\s]?\s?(\d{1,2})(?:st|nd|rd|th)?[,.]?[-/\s]+(\d{4}|\d{2})$", (MONTH_FIRST,)),
+    "month dd, yyyy": (
+        r"^([a-z]{3,})[.,]?[-/\s]?\s?(\d{1,2})(?:st|nd|rd|th)?[,.]?[-/\s]+(\d{4}|\d{2})$", (MONTH_FIRST,),
+    ),
     "yyyy-month-dd": (r"^(\d{4})[-/\s]([a-z]{3,})[-/\s](\d{1,2})$", (YEAR_FIRST,)),
 }  # fmt: skip
 _PLACES: Final = {DAY_FIRST: (2, 1, 0), MONTH_FIRST: (2, 0, 1), YEAR_FIRST: (0, 1, 2)}
@@ -78,6 +77,7 @@ def forms_of(values: pl.Series) -> Forms:
     if values.dtype == pl.Date:
         return Forms("days", {YEAR_FIRST: values}, *_no_times(values))
     text = values.cast(pl.String, strict=False).str.strip_chars().str.to_lowercase()
+    text = text.str.normalize("NFKD").str.replace_all(r"\p{M}", "")  # März, août
     text = text.str.replace(r"\.0+$", "").str.replace(_WEEKDAY, "")
     counts = {name: text.str.contains(_number_form(name)).sum() for name in ("Excel's day numbers", *_EPOCHS)}
     form = max(counts, key=lambda name: counts[name])
@@ -109,11 +109,13 @@ def _of_stamps(values: pl.Series) -> Forms:
 
 
 def _of_numbers(text: pl.Series, form: str) -> Forms:
-    number = pl.select(pl.when(text.str.contains(_number_form(form))).then(text.cast(pl.Int64, strict=False))).to_series()
+    number = pl.select(
+        pl.when(text.str.contains(_number_form(form))).then(text.cast(pl.Int64, strict=False))
+    ).to_series()
     if form not in _EPOCHS:
-        days = pl.select(_EXCEL_DAY_0 + pl.duration(days=number)).to_series()
+        days = pl.select(_EXCEL_DAY_0 + pl.duration(days=pl.lit(number))).to_series()
         return Forms(form, {YEAR_FIRST: days}, *_no_times(text))
-    moment = (number // _EPOCHS[form] * 1000).cast(pl.Datetime("ms", "UTC"))
+    moment = ((number // _EPOCHS[form]) * 1000).cast(pl.Datetime("ms", "UTC"))
     stamps = _of_stamps(moment)
     return Forms(f"{form} since 1970", stamps.days, stamps.seconds, stamps.offset)
 
@@ -130,7 +132,9 @@ def _of_text(text: pl.Series) -> Forms:
     days = {order: _days(columns, order) for order in orders}
     hour, minute, second = (parts[name].cast(pl.Int64) for name in ("hour", "minute", "second"))
     half = parts["half"]
-    hour = pl.select(pl.when(half.is_null()).then(hour).otherwise(hour % 12 + 12 * (half == "pm").cast(pl.Int64))).to_series()
+    hour = pl.select(
+        pl.when(half.is_null()).then(hour).otherwise(hour % 12 + 12 * (half == "pm").cast(pl.Int64))
+    ).to_series()
     seconds = hour * 3600 + minute * 60 + second.fill_null(0)
     offset = _offset(parts["zone"])
     # A time in a zone that is not known may be any.
@@ -142,14 +146,16 @@ def _of_text(text: pl.Series) -> Forms:
 def _days(parts: list[pl.Series], order: str) -> pl.Series:
     """Days of three parts; null where they make none."""
     year, month, day = (_part(parts[place]) for place in _PLACES[order])
-    year = pl.select(pl.when(year < 70).then(year + 2000).when(year < 100).then(year + 1900).otherwise(year)).to_series()
+    year = pl.select(
+        pl.when(year < 70).then(year + 2000).when(year < 100).then(year + 1900).otherwise(year)
+    ).to_series()
     text = pl.select(pl.format("{}-{}-{}", year, month, day)).to_series()
     return text.str.to_date("%Y-%m-%d", strict=False)
 
 
 def _part(part: pl.Series) -> pl.Series:
     """A year, month or day as a number; a month's name too."""
-    named = part.replace_strict(MONTHS, default=None, return_dtype=pl.Int64)
+    named = part.replace_strict(_MONTHS, default=None, return_dtype=pl.Int64)
     return named.fill_null(part.cast(pl.Int64, strict=False))
 
 

@@ -78,7 +78,7 @@ def read_dates(column: pl.Series, name: str) -> Sessions:
     if values.dtype == pl.String:
         values = values.filter(values.str.strip_chars() != "")
     forms = forms_of(values)
-    readings = list(_readings(forms, values))
+    readings = list(_readings(forms))
     chosen = _chosen(readings, values, name, forms)
     if len(readings) == 1 or chosen.is_natural:
         _require_not_shifted(chosen.days, name)
@@ -88,7 +88,7 @@ def read_dates(column: pl.Series, name: str) -> Sessions:
     return Sessions(rows["day"], rows["clock"], chosen.words)
 
 
-def _readings(forms: Forms, values: pl.Series) -> Iterator[_Reading]:
+def _readings(forms: Forms) -> Iterator[_Reading]:
     """Every reading of the column, without those that say the same."""
     seen: list[pl.Series] = []
     for order, days in forms.days.items():
@@ -108,31 +108,30 @@ def _has_times(forms: Forms) -> bool:
 def _moved(forms: Forms, days: pl.Series, words: str) -> Iterator[_Reading]:
     """The readings of stamps with a time: the day on which each lies so many hours further east or west.
 
-    Natural are midnight somewhere and the open or close in New York; for a few rows only these are thought of.
+    Natural are midnight somewhere and the open or close in New York; they come first.
     """
-    wall = days.cast(pl.Datetime("ms")) + pl.Series([1000]).cast(pl.Duration("ms")) * forms.seconds
-    shift = pl.Series([60_000]).cast(pl.Duration("ms")) * forms.offset.fill_null(0)
-    utc = (wall - shift).dt.replace_time_zone("UTC")
-    natural = [days for _, days in _natural(utc, wall, zoned=forms.offset.null_count() < len(days))]
-    for zone, at in _natural(utc, wall, zoned=forms.offset.null_count() < len(days)):
-        yield _Reading(f"{words}, {zone}", at)
+    wall = _plus(days, forms.seconds.fill_null(0), 1000)
+    utc = _plus(wall, -forms.offset.fill_null(0), 60_000).dt.replace_time_zone("UTC")
+    for place, at in _natural(utc, wall, zoned=forms.offset.null_count() < len(days)):
+        yield _Reading(f"{words}, {place}", at)
     for hours in sorted(range(-12, 15), key=abs):
         at = (utc + dt.timedelta(hours=hours)).dt.date()
-        if not any(at.equals(one) for one in natural):
-            yield _Reading(f"{words}, midnight {hours:+d} h from UTC", at, is_natural=False)
+        yield _Reading(f"{words}, days that begin at {-hours % 24:02d}:00 UTC", at, is_natural=False)
 
 
 def _natural(utc: pl.Series, wall: pl.Series, *, zoned: bool) -> Iterator[tuple[str, pl.Series]]:
     stated = utc.drop_nulls()
     local = {zone: stated.dt.convert_time_zone(zone) for zone in MIDNIGHTS}
-    clocks = [_of_day(local[NEW_YORK])] if zoned else [_of_day(wall.drop_nulls())]
-    for clock in clocks:
-        if clock.is_in([OPEN, CLOSE, EARLY_CLOSE]).all():
-            days = utc.dt.convert_time_zone(NEW_YORK).dt.date() if zoned else wall.dt.date()
-            yield "the open or close in New York", days
+    at_exchange = utc.dt.convert_time_zone(NEW_YORK) if zoned else wall
+    if _of_day(at_exchange.drop_nulls()).is_in([OPEN, CLOSE, EARLY_CLOSE]).all():
+        yield "the open or close in New York", at_exchange.dt.date()
     for zone, stamps in local.items():
         if (_of_day(stamps) == 0).all():
             yield f"midnight in {zone}", utc.dt.convert_time_zone(zone).dt.date()
+
+
+def _plus(stamps: pl.Series, counts: pl.Series, milliseconds: int) -> pl.Series:
+    return stamps.cast(pl.Datetime("ms")) + (counts * milliseconds).cast(pl.Duration("ms"))
 
 
 def _of_day(stamps: pl.Series) -> pl.Series:
@@ -142,8 +141,7 @@ def _of_day(stamps: pl.Series) -> pl.Series:
 def _clock(forms: Forms) -> pl.Series:
     """Seconds after midnight at the exchange, where the zone is known; as written elsewhere."""
     days = next(iter(forms.days.values()))
-    wall = days.cast(pl.Datetime("ms")) + pl.Series([1000]).cast(pl.Duration("ms")) * forms.seconds
-    utc = (wall - pl.Series([60_000]).cast(pl.Duration("ms")) * forms.offset).dt.replace_time_zone("UTC")
+    utc = _plus(_plus(days, forms.seconds, 1000), -forms.offset, 60_000).dt.replace_time_zone("UTC")
     return _of_day(utc.dt.convert_time_zone(NEW_YORK)).fill_null(forms.seconds)
 
 
@@ -158,7 +156,9 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     if not values.len():
         return readings[0]
     if not any(parsed):
-        raise FileRefusedError(f"column {name}: {values[0]!r} is no date ({values.len()} such values). {FIX}")
+        raise FileRefusedError(
+            f"cannot be read: column {name}: {values[0]!r} is no date ({values.len()} such values). {FIX}"
+        )
     fitting = [one for one, hit in zip(readings, hits, strict=True) if hit >= values.len() * (1 - STRAY)]
     if len(fitting) > 1:
         fitting = [one for one in fitting if one.is_natural] or fitting
@@ -169,7 +169,8 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     natural = [place for place, one in enumerate(readings) if one.is_natural]
     if not natural:
         raise FileRefusedError(
-            f"column {name}: {values[0]!r} ({forms.form}) is on a session of the exchange in no zone, nor are the others. {FIX}"
+            f"cannot be read: column {name}: {str(values[0])!r} ({forms.form}) and the others are sessions of the exchange "
+            f"in no zone{_several_a_day(forms)}. {FIX}"
         )
     best = max(natural, key=lambda place: (parsed[place], hits[place]))
     rivals = [readings[p] for p in natural if parsed[p] == parsed[best] and hits[p] * 5 > hits[best] * 4 and p != best]
@@ -178,18 +179,32 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     if parsed[best] * 2 <= values.len() or (parsed[best] < values.len() and hits[best] < DOUBTFUL * parsed[best]):
         odd = values.filter(readings[best].days.is_null())[0]
         raise FileRefusedError(
-            f"column {name} mixes forms of dates: {str(odd)!r} is not {readings[best].words} as "
+            f"cannot be read: column {name} mixes forms of dates: {str(odd)!r} is not {readings[best].words} as "
             f"{str(values.filter(readings[best].days.is_not_null())[0])!r} is. {FIX}"
         )
     return readings[best]
 
 
+def _several_a_day(forms: Forms) -> str:
+    """Words for stamps of which many lie within one day as written."""
+    days = next(iter(forms.days.values())).drop_nulls()
+    return (
+        f": there are {len(days)} stamps of {days.n_unique()} days, as intraday bars have"
+        if days.n_unique() * 1.5 < len(days)
+        else ""
+    )
+
+
 def _ambiguous(readings: list[_Reading], values: pl.Series, name: str) -> FileRefusedError:
     first = pl.DataFrame([one.days.alias(str(i)) for i, one in enumerate(readings)])
-    differs = first.select(pl.any_horizontal(pl.col("0") != pl.col(str(i)) for i in range(1, len(readings)))).to_series()
+    differs = first.select(
+        pl.any_horizontal(pl.col("0") != pl.col(str(i)) for i in range(1, len(readings)))
+    ).to_series()
     row = int((differs.fill_null(value=True)).arg_max() or 0)
     meant = " or ".join(f"{one.days[row]} ({one.words})" for one in readings[:3])
-    return FileRefusedError(f"column {name}: {str(values[row])!r} may be {meant}, and every row fits each. {FIX}")
+    return FileRefusedError(
+        f"cannot be read: column {name}: {str(values[row])!r} may be {meant}, and every row fits each. {FIX}"
+    )
 
 
 @cache
@@ -212,7 +227,6 @@ def _require_not_shifted(days: pl.Series, name: str) -> None:
         if _hits(known.dt.offset_by(f"{step}d")) >= known.len() * (1 - STRAY):
             odd = known.filter(~known.is_in(_all_sessions().implode()))[0]
             raise FileRefusedError(
-                f"column {name}: {odd} is no session of the exchange, and a day {words} every row is one: the dates are "
-                f"those of another zone. {FIX}"
+                f"cannot be read: column {name}: {odd} is no session of the exchange, and a day {words} every "
+                f"row is one: the dates are those of another zone. {FIX}"
             )
-

@@ -39,7 +39,7 @@ class Text:
 
 
 def decoded(data: bytes) -> str:
-    """The text in the encoding that its bytes tell of, with ``\\n`` at the ends of lines."""
+    r"""The text in the encoding that its bytes tell of, with ``\\n`` at the ends of lines."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = data.decode("utf-16", errors="replace")
     elif data.startswith(codecs.BOM_UTF8):
@@ -72,7 +72,9 @@ def read_text(data: bytes) -> Text:
     skipped = sum(len(line) for line in lines[: records[start - 1][0]])
     rows = _cells(text[skipped:], delimiter, width + SPARE)
     rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
-    spare = pl.any_horizontal(pl.col(str(i)).str.strip_chars(" \n").fill_null("") != "" for i in range(width, width + SPARE))
+    spare = pl.any_horizontal(
+        pl.col(str(i)).str.strip_chars(" \n").fill_null("") != "" for i in range(width, width + SPARE)
+    )
     too_long = rows.select(spare).to_series()
     if too_long.sum() * 2 > rows.height:
         first = delimiter.join(cell or "" for cell in rows.filter(too_long).row(0)).rstrip(delimiter)
@@ -95,7 +97,9 @@ def _header(lines: list[str]) -> tuple[str, list[tuple[int, list[str]]], int]:
                 best, found = known, (delimiter, records, place)
     if best < KNOWN_NAMES:
         begins = lines[0].strip()[:60]
-        raise FileRefusedError(f"names no columns that are known; it begins with {begins!r}. Expected columns: {EXPECTED}")
+        raise FileRefusedError(
+            f"names no columns that are known; it begins with {begins!r}. Expected columns: {EXPECTED}"
+        )
     return found
 
 

@@ -56,7 +56,7 @@ def _walk(root: Path) -> list[Path]:
     """Every file below a folder that is not hidden; a folder that several links lead to is entered once."""
     files, entered = list[Path](), set[tuple[int, int]]()
     for folder, below, names in os.walk(root, followlinks=True):
-        here = os.stat(folder)
+        here = Path(folder).stat()
         if (here.st_dev, here.st_ino) in entered:
             below.clear()
             continue
@@ -91,7 +91,7 @@ def _hint(file: Path) -> str:
     """What to do with a file of bars in another form."""
     if file.suffix.lower() in {".xls", ".xlsx", ".xlsm", ".ods", ".numbers"}:
         return ": save the sheet as CSV"
-    if file.suffix.lower() in {".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"}:
+    if file.suffix.lower() in {".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"}:
         return ": unpack it first"
     return ""
 

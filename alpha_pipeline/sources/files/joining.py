@@ -83,9 +83,14 @@ def _contradicted(read: Sequence[FileBars], shared: Mapping[str, list[int]]) -> 
     reasons = {}
     apart = pl.any_horizontal((pl.col(name).max() / pl.col(name).min() - 1) > SAME for name in VALUES)
     said = rows.group_by("ticker", "session").agg(
-        apart.alias("apart"), pl.col("place").n_unique().alias("n"), pl.col("place"), pl.col("close"), pl.col("adj_close")
+        apart.alias("apart"),
+        pl.col("place").n_unique().alias("n"),
+        pl.col("place"),
+        pl.col("close"),
+        pl.col("adj_close"),
     )
-    for row in said.filter("apart", pl.col("n") > 1).sort("ticker", "session").unique("ticker", keep="first").iter_rows(named=True):
+    first = said.filter("apart", pl.col("n") > 1).sort("ticker", "session").unique("ticker", keep="first")
+    for row in first.iter_rows(named=True):
         names = [read[place].reading.file for place in (row["place"][0], row["place"][-1])]
         one, other = ((row["close"][i], row["adj_close"][i]) for i in (0, -1))
         reasons[row["ticker"]] = (
@@ -96,7 +101,7 @@ def _contradicted(read: Sequence[FileBars], shared: Mapping[str, list[int]]) -> 
 
 
 def _anchored_apart(read: Sequence[FileBars], rows: pl.DataFrame) -> dict[str, str]:
-    """Tickers whose next file goes on below its close, though the one before ended at it: two bases of adjusted closes."""
+    """Tickers whose files follow one another and are each adjusted up to their own end: two bases."""
     kept = pl.col("adj_close") / pl.col("close")
     ends = (
         rows.sort("session")
@@ -120,8 +125,8 @@ def _anchored_apart(read: Sequence[FileBars], rows: pl.DataFrame) -> dict[str, s
     )
     return {
         ticker: (
-            f"{ticker} is in {read[before].reading.file} and goes on in {read[place].reading.file}, but each is adjusted "
-            f"for the dividends up to its own end. {FIX}"
+            f"{ticker} is in {read[before].reading.file} and goes on in {read[place].reading.file}, but each is "
+            f"adjusted for the dividends up to its own end. {FIX}"
         )
         for ticker, place, before in apart.select("ticker", "place", "place_before").iter_rows()
     }

@@ -21,13 +21,18 @@ _FILE_NAMES: Final = tuple(
     )
 )
 # What vendors put before or after a ticker: NASDAQ:QQQ, QQQ US Equity, stooq's and EODHD's qqq.us.
-_PREFIX: Final = re.compile(r"^(?:NASDAQ|NYSE|NYSEARCA|NYSEAMERICAN|AMEX|ARCA|BATS|CBOE|INDEXCBOE|XNAS|XNYS|ARCX):", re.I)
-_SUFFIX: Final = re.compile(r"(?:\.US| US(?: Equity)?)$", re.I)
+_PREFIX: Final = re.compile(
+    r"^(?:NASDAQ|NYSE|NYSEARCA|NYSEAMERICAN|AMEX|ARCA|BATS|CBOE|INDEXCBOE|XNAS|XNYS|ARCX):", re.IGNORECASE
+)
+_SUFFIX: Final = re.compile(r"(?:\.US| US(?: Equity)?)$", re.IGNORECASE)
 # Words that name what is in a file and no ticker, though they could.
 _WORDS: Final = frozenset(
-    "bars candles combined daily data download eod export file history historical historicaldata market merged ohlc "
-    "ohlcv output panel price prices quotes result series sheet1 stock stocks table tickers untitled".split()
-)
+    {
+        "bars", "candles", "combined", "daily", "data", "download", "eod", "export", "file", "history",
+        "historical", "historicaldata", "market", "merged", "ohlc", "ohlcv", "output", "panel", "price", "prices",
+        "quotes", "result", "series", "sheet1", "stock", "stocks", "table", "tickers", "untitled",
+    }
+)  # fmt: skip
 
 
 def ticker(name: str) -> str:

@@ -1,5 +1,6 @@
 """What one file is read as."""
 
+import datetime as dt
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,14 +48,14 @@ class FileBars:
 
 def read_file(found: FoundFile) -> FileBars:
     """A file's bars; one that cannot be read is told with its reason and stops no other."""
-    try:
-        if found.refused:
-            raise FileRefusedError(found.refused)
-        return _read(found)
-    except FileRefusedError as error:
-        why = str(error)
-    except PolarsError as error:
-        why = f"cannot be read: {str(error).partition(chr(10))[0]}. Expected columns: {EXPECTED}"
+    why = found.refused
+    if not why:
+        try:
+            return _read(found)
+        except FileRefusedError as error:
+            why = str(error)
+        except PolarsError as error:
+            why = f"cannot be read: {str(error).partition(chr(10))[0]}. Expected columns: {EXPECTED}"
     return FileBars(Reading(str(found.file), refused=why))
 
 
@@ -63,15 +64,16 @@ def _read(found: FoundFile) -> FileBars:
     if table.rows.is_empty():
         raise FileRefusedError("holds no row below its header. Remove it, or put its rows back")
     _require_daily_period(table)
-    columns = {name: table.rows[name] for name in NUMBERS if name in table.rows.columns}
+    columns: dict[str, pl.Series] = {name: table.rows[name] for name in NUMBERS if name in table.rows.columns}
     numbers = read_numbers(columns, table.names, table.delimiter)
     dates = _dates(table)
     told = assembled(table, numbers, dates)
     actions = actions_in(table.rows, told, numbers.values)
     rows, ignored = _bars(found, table, told)
     broken = not_daily(rows) | _without_volume(table, rows)
-    if broken.keys() >= set(rows["ticker"]):
-        raise FileRefusedError(next(iter(broken.values())))
+    tickers = tuple(sorted(rows["ticker"].unique()))
+    if broken.keys() >= set(tickers):
+        raise FileRefusedError(f"holds no daily bars that can be used: {next(iter(broken.values()))}")
     rows = rows.filter(~pl.col("ticker").is_in(list(broken)))
     has_adjusted = "adj_close" in table.rows.columns and rows["adj_close"].null_count() < rows.height
     actions = actions.filter(~pl.col("ticker").is_in(list(broken)))
@@ -79,12 +81,13 @@ def _read(found: FoundFile) -> FileBars:
     if not has_adjusted:
         scale = (*scale, "close stands for adj_close, which the file has not")
     notes = notes_on(told, table, str(found.file), dates.words) if _has_unread(told) else {}
+    sessions: list[dt.date] = sorted(rows["session"].unique().drop_nulls())
     reading = Reading(
         file=str(found.file),
-        tickers=tuple(sorted({*rows["ticker"], *broken})),
+        tickers=tickers,
         n_rows=rows.height,
-        first=rows["session"].min(),
-        last=rows["session"].max(),
+        first=sessions[0] if sessions else None,
+        last=sessions[-1] if sessions else None,
         columns=table.columns,
         dates=dates.words,
         scale="; ".join(scale),
@@ -99,7 +102,9 @@ def _require_daily_period(table: Table) -> None:
         return
     for period in table.rows["period"].cast(pl.String, strict=False).drop_nulls().unique():
         if period.strip().lower() not in DAILY:
-            raise FileRefusedError(f"holds bars that are not daily: column {table.names['period']} says {period!r}. {FIX}")
+            raise FileRefusedError(
+                f"holds bars that are not daily: column {table.names['period']} says {period!r}. {FIX}"
+            )
 
 
 def _dates(table: Table) -> Sessions:
@@ -109,7 +114,9 @@ def _dates(table: Table) -> Sessions:
         time = table.rows["time"].cast(pl.String).str.strip_chars()
         time = pl.select(pl.when(time.str.contains(r"^\d{1,6}$")).then(time.str.zfill(6)).otherwise(time)).to_series()
         if not time.fill_null("").str.contains(r"^(|0+|00:00(:00)?(\.0+)?)$").all():
-            column = pl.select(pl.format("{} {}", column.cast(pl.String).str.strip_chars(), time.fill_null(""))).to_series()
+            column = pl.select(
+                pl.format("{} {}", column.cast(pl.String).str.strip_chars(), time.fill_null(""))
+            ).to_series()
     return read_dates(column, table.names["date"])
 
 
@@ -141,8 +148,8 @@ def _without_volume(table: Table, rows: pl.DataFrame) -> dict[str, str]:
     if "volume" in table.rows.columns:
         return {}
     return {
-        ticker: f"{ticker} has no volume, and only an index, whose name begins with ^, needs none. Add the column volume"
-        for ticker in sorted(set(rows["ticker"]))
+        ticker: f"{ticker} lacks the column volume, which only an index, whose name begins with ^, needs not. Add it"
+        for ticker in sorted(rows["ticker"].unique())
         if not is_index(ticker)
     }
 

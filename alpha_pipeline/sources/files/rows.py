@@ -43,8 +43,12 @@ def completed(table: Table, found: FoundFile) -> Table:
             missing = []  # each ticker is told on its own: an index has none
     if missing:
         needs = " An index, whose name begins with ^, needs no volume." if missing == ["volume"] else ""
-        raise FileRefusedError(f"lacks the column(s) {', '.join(missing)}. Expected columns: {EXPECTED}.{needs}".removesuffix("."))
-    return Table(held.with_columns(ticker.alias("ticker")), named, table.columns, table.unused, table.delimiter, table.too_long)
+        raise FileRefusedError(
+            f"lacks the column(s) {', '.join(missing)}. Expected columns: {EXPECTED}.{needs}".removesuffix(".")
+        )
+    return Table(
+        held.with_columns(ticker.alias("ticker")), named, table.columns, table.unused, table.delimiter, table.too_long
+    )
 
 
 def _tickers(held: pl.DataFrame, named: Mapping[str, str], found: FoundFile, missing: list[str]) -> pl.Series:
@@ -54,7 +58,11 @@ def _tickers(held: pl.DataFrame, named: Mapping[str, str], found: FoundFile, mis
         known = {name: _ticker(name) for name in given.drop_nulls().unique()}
         told = given.replace_strict(known, default=None, return_dtype=pl.String)
         # A column Name may hold the company's; then the file's name tells.
-        if told.null_count() < len(told) or not len(told) or spelled(named["ticker"]) not in {"name", "security", "stock"}:
+        if (
+            told.null_count() < len(told)
+            or not len(told)
+            or spelled(named["ticker"]) not in {"name", "security", "stock"}
+        ):
             return told
     try:
         name = names.ticker_of_file(found.file, found.root)
@@ -118,22 +126,27 @@ def notes_on(rows: pl.DataFrame, table: Table, file: str, words: str) -> dict[st
     notes: dict[str, list[str]] = {}
     sources = {"session": "date", **{name: name for name in VALUES}}
     for name, source in sources.items():
-        of = rows.with_columns(cell=table.rows[source].cast(pl.String, strict=False)) if source in table.rows.columns else rows
+        of = (
+            rows.with_columns(cell=table.rows[source].cast(pl.String, strict=False))
+            if source in table.rows.columns
+            else rows
+        )
         unread = of.filter(pl.col(f"unread_{name}") & pl.col("ticker").is_not_null())
         if unread.is_empty():
             continue
         fix = f"{FIX}; the others are read as {words}" if name == "session" else NUMBER_FIX
-        first = unread.group_by("ticker", maintain_order=True).agg(n=pl.len(), cell=pl.first("cell"), day=pl.first("session"))
+        first = unread.group_by("ticker", maintain_order=True).agg(
+            n=pl.len(), cell=pl.first("cell"), day=pl.first("session")
+        )
         for ticker, n, cell, day in first.iter_rows():
             when = f" at {day}" if day is not None else ""
             notes.setdefault(ticker, []).append(
-                f"{file}, column {table.names[source]}: {n} value(s) cannot be read, the first is {cell!r}{when}. {fix}."
+                f"{file}, column {table.names[source]}: {n} value(s) cannot be read, the first {cell!r}{when}. {fix}."
             )
     long = rows.filter(pl.col("too_long") & pl.col("ticker").is_not_null())
     for ticker, n, day in long.group_by("ticker", maintain_order=True).agg(pl.len(), pl.first("session")).iter_rows():
         notes.setdefault(ticker, []).append(
-            f"{file}: {n} line(s) have more fields than the header, the first at {day}. Write marks within numbers in quotes."
+            f"{file}: {n} line(s) have more fields than the header, the first at {day}. Write a number with marks in it "
+            "in quotes."
         )
     return {ticker: tuple(lines) for ticker, lines in notes.items()}
-
-

@@ -8,8 +8,9 @@ from typing import Final
 
 import polars as pl
 
-# Ratios at which companies split or merge shares; without a listed split only such a jump is taken for one.
-RATIOS: Final = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
+# Ratios at which companies split or merge shares; without a listed split only such a jump is taken for one. 3:2 is left
+# out: a spin-off may be worth a third (MDLZ, 2012-10-02).
+RATIOS: Final = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
 NEAR_RATIO: Final = 0.01
 # How far the close may move beside a split on the same day.
 NEAR_MOVE: Final = 0.25
@@ -36,17 +37,28 @@ def on_one_basis(
         return bars, actions, ()
     splits = actions.filter(pl.col("kind") == "split", pl.col("value") != 1)
     payments = actions.filter(pl.col("kind") != "split")
-    steps, words = _steps(bars), list[str]()
+    steps, words = _steps(_in_question(bars, actions)), list[str]()
     events = pl.concat([_listed(steps, splits), _unlisted(steps, splits, has_adjusted=has_adjusted)])
     if events.height:
         bars = _carried(_carried(bars, events, PRICES, -1), events, ("volume",), 1)
         payments = _carried(payments, events, ("value",), -1)
-        steps = _steps(bars)
+        steps = _steps(_in_question(bars, actions))
         words.append(_in_words(events))
     followed = _followed(payments, steps)
     if left := payments.height - followed.height:
-        words.append(f"{left} payments are not used: no adjusted close steps by them, so the prices may hold them already")
+        words.append(
+            f"{left} payments are not used: no adjusted close steps by them, so the prices may hold them already"
+        )
     return bars, pl.concat([splits, followed]).sort("ticker", "session", "kind"), tuple(words)
+
+
+def _in_question(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    """The rows of tickers that have actions, or whose adjusted close's share of the close ranges as far as a split."""
+    kept = pl.col("adj_close") / pl.col("close")
+    told = bars.group_by("ticker").agg(reach=kept.max() / kept.min())
+    far = told.filter(pl.col("reach") > min(RATIOS) * (1 - NEAR_RATIO)).get_column("ticker")
+    of = pl.concat([far, actions.get_column("ticker")]).unique()
+    return bars.filter(pl.col("ticker").is_in(of.implode())) if len(of) < len(told) else bars
 
 
 def _steps(bars: pl.DataFrame) -> pl.DataFrame:
@@ -72,8 +84,10 @@ def _listed(steps: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     near = pl.when("is_adjusted").then(0.15).otherwise(NEAR_MOVE)
     # Without an adjusted close a small stock dividend cannot be told from a move.
     is_told = pl.col("is_adjusted") | ~pl.col("ratio").is_between(0.8, NEAR_MOVE + 1)
-    is_raw = is_told & ((told / pl.col("ratio") - 1).abs() < near) & (
-        (told / pl.col("ratio")).log().abs() < told.log().abs()
+    is_raw = (
+        is_told
+        & ((told / pl.col("ratio") - 1).abs() < near)
+        & ((told / pl.col("ratio")).log().abs() < told.log().abs())
     )
     return known.filter(is_raw).select("ticker", session="at", ratio="ratio")
 

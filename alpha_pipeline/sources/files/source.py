@@ -114,11 +114,19 @@ def _load(path: Path, files: tuple[FoundFile, ...]) -> Held:
         SourceError: no file can be read.
     """
     read = [read_file(file) for file in files]
-    refused = [one.reading for one in read if one.reading.refused]
+    # What has no form of bars comes last: it most likely was never meant.
+    refused = [
+        one.reading
+        for _, one in sorted(zip(files, read), key=lambda pair: bool(pair[0].refused))
+        if one.reading.refused
+    ]
     if len(refused) == len(read):
         named = [f"{reading.file} {reading.refused}" for reading in refused[:NAMED]]
         more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
-        raise SourceError(f"{named[0]}." if path.is_file() else f"no file of {path} can be read: {'; '.join(named)}{more}.")
-    for reading in refused:
-        logger.warning("%s is left out: it %s.", reading.file, reading.refused)
+        raise SourceError(
+            f"{named[0]}." if path.is_file() else f"no file of {path} can be read: {'; '.join(named)}{more}."
+        )
+    if refused:
+        more = f" and {len(refused) - 1} other file(s)" if len(refused) > 1 else ""
+        logger.warning("%s%s left out: it %s.", refused[0].file, more, refused[0].refused)
     return joined(read)

@@ -14,10 +14,10 @@ from polars.exceptions import PolarsError
 
 from alpha_pipeline.errors import TickerNameError
 from alpha_pipeline.sources.files.columns import OHLC, meaning, rank
+from alpha_pipeline.sources.files.delimited import read_text
 from alpha_pipeline.sources.files.found import FoundFile, is_parquet
 from alpha_pipeline.sources.files.names import ticker
 from alpha_pipeline.sources.files.refusal import EXPECTED, FileRefusedError
-from alpha_pipeline.sources.files.delimited import read_text
 
 # A column that a program wrote without a name of its own: the index of pandas.
 _UNNAMED: Final = re.compile(r"|unnamed: ?\d+(_level_\d+)?|__index_level_\d+__|index|level_\d+")
@@ -99,7 +99,8 @@ def _level_parts(level: Iterable[str]) -> list[str]:
 
 def _meant(frame: pl.DataFrame, parts: Sequence[Sequence[str]]) -> Table:
     """The frame with columns named by what they mean; one block of columns for each ticker becomes rows."""
-    split = [_field_and_ticker(part) for part in parts]
+    level = _level_of_fields(parts)
+    split = [_field_and_ticker(part, level) for part in parts]
     blocks = Counter(of for field, of in split if field in OHLC and of)
     if not blocks:
         flattened = [_flattened(part) for part in parts]
@@ -111,13 +112,18 @@ def _meant(frame: pl.DataFrame, parts: Sequence[Sequence[str]]) -> Table:
     return _of_blocks(frame, split, [" ".join(part) for part in parts])
 
 
-def _field_and_ticker(parts: Sequence[str]) -> tuple[str | None, str]:
+def _level_of_fields(parts: Sequence[Sequence[str]]) -> int:
+    """Which of two levels names the fields; a ticker may be called C, LOW or OPEN."""
+    words = [Counter(part[level].lower() in OHLC for part in parts if len(part) == 2)[True] for level in (0, 1)]
+    return int(words[1] > words[0])
+
+
+def _field_and_ticker(parts: Sequence[str], level: int) -> tuple[str | None, str]:
     """(meaning, ticker) of a column with two levels; the ticker is empty for one level."""
     if len(parts) == 2:
-        for field, of in (parts, parts[::-1]):
-            means = meaning(field)
-            if means not in {None, "ticker", "date"} and _is_ticker(of):
-                return means, of
+        means, of = meaning(parts[level]), parts[1 - level]
+        if means not in {None, "ticker", "date"} and _is_ticker(of):
+            return means, of
     return meaning(" ".join(parts)), ""
 
 
@@ -150,7 +156,9 @@ def _of_one_block(frame: pl.DataFrame, names: Sequence[str]) -> Table:
             continue
         held = chosen.get(means)
         if held is not None and rank(names[held]) == rank(name):
-            raise FileRefusedError(f"has the column(s) {means} more than once ({names[held]!r}, {name!r}). Keep one of them")
+            raise FileRefusedError(
+                f"has the column(s) {means} more than once ({names[held]!r}, {name!r}). Keep one of them"
+            )
         if held is None or rank(name) < rank(names[held]):
             chosen[means] = place
     for means, place in _of_index(frame, names, chosen).items():
@@ -161,7 +169,9 @@ def _of_one_block(frame: pl.DataFrame, names: Sequence[str]) -> Table:
     rows = pl.DataFrame([frame.to_series(place).alias(means) for means, place in chosen.items()])
     columns = tuple((name, of_place[place]) for place, name in enumerate(names) if place in of_place)
     unused = tuple(
-        name for place, name in enumerate(names) if place not in of_place and not _UNNAMED.fullmatch(name.strip().lower())
+        name
+        for place, name in enumerate(names)
+        if place not in of_place and not _UNNAMED.fullmatch(name.strip().lower())
     )
     return Table(rows, {means: names[place] for means, place in chosen.items()}, columns, unused)
 
