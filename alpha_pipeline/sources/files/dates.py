@@ -169,8 +169,8 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     natural = [place for place, one in enumerate(readings) if one.is_natural]
     if not natural:
         raise FileRefusedError(
-            f"cannot be read: column {name}: {str(values[0])!r} ({forms.form}) and the others are sessions of the exchange "
-            f"in no zone{_several_a_day(forms)}. {FIX}"
+            f"cannot be read: column {name}: {str(values[0])!r} ({forms.form}) and the others are sessions of the "
+            f"exchange in no zone{_several_a_day(forms)}. {FIX}"
         )
     best = max(natural, key=lambda place: (parsed[place], hits[place]))
     rivals = [readings[p] for p in natural if parsed[p] == parsed[best] and hits[p] * 5 > hits[best] * 4 and p != best]
@@ -188,11 +188,8 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
 def _several_a_day(forms: Forms) -> str:
     """Words for stamps of which many lie within one day as written."""
     days = next(iter(forms.days.values())).drop_nulls()
-    return (
-        f": there are {len(days)} stamps of {days.n_unique()} days, as intraday bars have"
-        if days.n_unique() * 1.5 < len(days)
-        else ""
-    )
+    is_intraday = days.n_unique() * 1.5 < len(days)
+    return f": {len(days)} stamps of {days.n_unique()} days are intraday bars'" if is_intraday else ""
 
 
 def _ambiguous(readings: list[_Reading], values: pl.Series, name: str) -> FileRefusedError:

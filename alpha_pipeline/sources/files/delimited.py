@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import itertools
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,7 +93,7 @@ def _header(lines: list[str]) -> tuple[str, list[tuple[int, list[str]]], int]:
         reader = csv.reader(iter(lines), delimiter=delimiter)
         records = list(itertools.islice(((reader.line_num, cells) for cells in reader), LOOK_FOR_HEADER))
         for place, (_, cells) in enumerate(records):
-            known = len({meaning(cell) for cell in cells} - {None})
+            known = len({_known(cell) for cell in cells} - {None})
             if known > best:
                 best, found = known, (delimiter, records, place)
     if best < KNOWN_NAMES:
@@ -103,6 +104,12 @@ def _header(lines: list[str]) -> tuple[str, list[tuple[int, list[str]]], int]:
     return found
 
 
+def _known(cell: str) -> str | None:
+    """What a name means, be it whole or beside a ticker: ``Close_QQQ``, ``('Close', 'QQQ')``."""
+    pieces = re.split(r"[^A-Za-z. ]+|(?<=[a-z]) (?=[A-Z^])", cell)
+    return meaning(cell) or next((means for piece in pieces if (means := meaning(piece))), None)
+
+
 def _levels(records: list[tuple[int, list[str]]], at: int) -> tuple[int, list[list[str]]]:
     """Where the rows begin, and the lines of the header.
 
@@ -110,7 +117,9 @@ def _levels(records: list[tuple[int, list[str]]], at: int) -> tuple[int, list[li
     """
     cells = [record for _, record in records]
     levels = [cells[at]]
-    if at and len(cells[at - 1]) == len(cells[at]) and cells[at - 1][0].strip().lower() == "ticker":
+    above = [cell.strip() for cell in cells[at - 1]] if at else []
+    is_of_tickers = len(above) == len(cells[at]) and all(above[1:]) and cells[at][0].strip().lower() in {"", "price"}
+    if is_of_tickers and not any(_is_number(cell) for cell in above):
         levels.insert(0, cells[at - 1])
     start = at + 1
     while start < len(cells) and start <= at + 2 and len(cells[start]) == len(cells[at]):

@@ -17,7 +17,7 @@ from alpha_pipeline.sources.files.dates import Sessions, read_dates
 from alpha_pipeline.sources.files.found import FoundFile
 from alpha_pipeline.sources.files.frequency import DAILY, FIX, not_daily
 from alpha_pipeline.sources.files.refusal import EXPECTED, FileRefusedError
-from alpha_pipeline.sources.files.rows import assembled, completed, is_without_number, notes_on
+from alpha_pipeline.sources.files.rows import assembled, completed, notes_on
 from alpha_pipeline.sources.files.scale import on_one_basis
 from alpha_pipeline.sources.files.table import Table, read_table
 from alpha_pipeline.universe import is_index
@@ -128,11 +128,9 @@ def _bars(found: FoundFile, table: Table, told: pl.DataFrame) -> tuple[pl.DataFr
     """
     ignored = [f"Not used: {', '.join(table.unused)}. Expected columns: {EXPECTED}."] if table.unused else []
     rows = told.filter(~pl.col("is_action"))
-    if table.delimiter:  # a row of a Parquet is a row; a line without date and number is a footer
-        is_line = pl.col("session").is_null() & is_without_number() & ~pl.col("too_long")
-        if lines := rows.filter(is_line).height:
-            ignored.append(f"{lines} line(s) without a date and a number. Remove them if they should be bars' rows.")
-            rows = rows.filter(~is_line)
+    if lines := int(rows["is_line"].sum()):
+        ignored.append(f"{lines} line(s) without a date and a number. Mend them if they should be bars.")
+        rows = rows.filter(~pl.col("is_line"))
     if nameless := rows["ticker"].null_count():
         # Quarantine is kept per ticker, so a row that names none can only be reported here.
         logger.warning("%s: ignored %d row(s) without a valid ticker", found.file, nameless)

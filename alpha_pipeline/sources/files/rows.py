@@ -87,31 +87,40 @@ def _ticker(name: str) -> str | None:
 
 
 def assembled(table: Table, numbers: Numbers, dates: Sessions) -> pl.DataFrame:
-    """Columns ticker, session, clock, the values, whether each could not be read, and what kind of line a row is."""
+    """Every row in the file's order.
+
+    Returns:
+        Columns ticker, session, clock and the values, null where there is none; for the session and each value
+        ``unread_...``, whether something is there that cannot be read; is_action and is_line, whether the row is a
+        line that tells of an action, and one without a date and a number, such as a footer; too_long.
+    """
     n = table.rows.height
     nothing = pl.Series([None] * n, dtype=pl.Float64)
     no = pl.repeat(value=False, n=n, eager=True)
-    unread = table.rows["date"].is_not_null() & dates.days.is_null()
-    if table.rows.schema["date"] == pl.String:
-        unread &= table.rows["date"].str.strip_chars() != ""
     is_action = is_action_line(table.rows)
-    return pl.DataFrame(
+    too_long = no if table.too_long is None else table.too_long
+    # A row of a Parquet is a row, whatever it holds.
+    is_text = pl.lit(bool(table.delimiter))
+    rows = pl.DataFrame(
         [
             table.rows["ticker"],
             dates.days.alias("session"),
             dates.clock.alias("clock"),
             *(numbers.values.get(name, nothing).alias(name) for name in VALUES),
-            *((numbers.unreadable.get(name, no) & ~is_action).alias(f"unread_{name}") for name in VALUES),
-            (unread.fill_null(value=False) & ~is_action).alias("unread_session"),
             is_action.alias("is_action"),
-            (no if table.too_long is None else table.too_long).alias("too_long"),
+            too_long.alias("too_long"),
         ]
     )
-
-
-def is_without_number() -> pl.Expr:
-    """Whether a row has none of a bar's numbers."""
-    return pl.all_horizontal(pl.col(name).is_null() for name in VALUES)
+    no_number = pl.all_horizontal(pl.col(name).is_null() for name in VALUES)
+    rows = rows.with_columns(is_line=is_text & no_number & pl.col("session").is_null() & ~pl.col("too_long"))
+    is_bar = ~(rows["is_action"] | rows["is_line"])
+    given = table.rows["date"].is_not_null()
+    if table.rows.schema["date"] == pl.String:
+        given &= (table.rows["date"].str.strip_chars() != "").fill_null(value=False)
+    return rows.with_columns(
+        (given & dates.days.is_null() & is_bar).alias("unread_session"),
+        *((numbers.unreadable.get(name, no) & is_bar).alias(f"unread_{name}") for name in VALUES),
+    )
 
 
 def notes_on(rows: pl.DataFrame, table: Table, file: str, words: str) -> dict[str, tuple[str, ...]]:
@@ -146,7 +155,7 @@ def notes_on(rows: pl.DataFrame, table: Table, file: str, words: str) -> dict[st
     long = rows.filter(pl.col("too_long") & pl.col("ticker").is_not_null())
     for ticker, n, day in long.group_by("ticker", maintain_order=True).agg(pl.len(), pl.first("session")).iter_rows():
         notes.setdefault(ticker, []).append(
-            f"{file}: {n} line(s) have more fields than the header, the first at {day}. Write a number with marks in it "
-            "in quotes."
+            f"{file}: {n} line(s) have more fields than the header, the first at {day}. Write numbers that hold "
+            "marks in quotes."
         )
     return {ticker: tuple(lines) for ticker, lines in notes.items()}

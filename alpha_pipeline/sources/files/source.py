@@ -114,12 +114,8 @@ def _load(path: Path, files: tuple[FoundFile, ...]) -> Held:
         SourceError: no file can be read.
     """
     read = [read_file(file) for file in files]
-    # What has no form of bars comes last: it most likely was never meant.
-    refused = [
-        one.reading
-        for _, one in sorted(zip(files, read), key=lambda pair: bool(pair[0].refused))
-        if one.reading.refused
-    ]
+    never_meant = {str(file.file) for file in files if file.refused}  # they have no form of bars: named last
+    refused = sorted((one.reading for one in read if one.reading.refused), key=lambda one: one.file in never_meant)
     if len(refused) == len(read):
         named = [f"{reading.file} {reading.refused}" for reading in refused[:NAMED]]
         more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""

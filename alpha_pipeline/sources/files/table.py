@@ -33,7 +33,7 @@ class Table:
         columns: (the file's name, what it is read as) in the file's order.
         unused: the file's names of columns that are not read.
         delimiter: of a text; empty for a Parquet.
-        too_long: whether a line has more fields than the header; its values are null.
+        too_long: whether a line has more fields than the header, so that its values are null; None where none has.
     """
 
     rows: pl.DataFrame
@@ -61,21 +61,21 @@ def read_table(found: FoundFile) -> Table:
             return _meant(frame, [_parts(name) for name in frame.columns])
         text = read_text(data)
         named = _meant(text.rows, [_level_parts(level) for level in zip(*text.levels, strict=True)])
-        rows = named.rows if not text.too_long.any() else _without_shifted(named, text.too_long)
-        return replace(named, rows=rows, delimiter=text.delimiter, too_long=text.too_long)
+        named = replace(named, delimiter=text.delimiter)
+        return _without_shifted(named, text.too_long) if text.too_long.any() else named
     except (PolarsError, OSError, EOFError) as error:
         cause = (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
         raise FileRefusedError(f"cannot be read: {cause}. Expected columns: {EXPECTED}") from error
 
 
-def _without_shifted(table: Table, too_long: pl.Series) -> pl.DataFrame:
-    """The rows, without the values of lines with too many fields: from the first number on they may be another's."""
+def _without_shifted(table: Table, too_long: pl.Series) -> Table:
+    """The table, without the values of lines with too many fields: from the first number on they may be another's."""
     if len(too_long) != table.rows.height:
         raise FileRefusedError("has lines with more fields than its header names. Write marks within numbers in quotes")
     order = [means for _, means in table.columns]
     first = next((place for place, means in enumerate(order) if means not in {"ticker", "date", "time"}), len(order))
     shifted = [means for means in table.rows.columns if means not in order or order.index(means) >= first]
-    return table.rows.with_columns(pl.when(~too_long).then(pl.col(shifted)))
+    return replace(table, rows=table.rows.with_columns(pl.when(~too_long).then(pl.col(shifted))), too_long=too_long)
 
 
 def _parts(name: str) -> list[str]:
