@@ -12,6 +12,7 @@ EMPTY: Final = r"(?i)^(|null|none|nan|na|n/a|#n/a|#n/a n/a|#value!|n\.a\.|n\.d\.
 _CURRENCIES: Final = r"(?:us\$|c\$|a\$|hk\$|[$€£¥₹]|usd|eur|gbp|chf|cad|aud|jpy|inr)"
 _CURRENCY: Final = rf"(?i)^([+-]?)\s*{_CURRENCIES}\s*|\s*{_CURRENCIES}$"
 _SIGN: Final = rf"(?i)({_CURRENCIES})"
+_CODES: Final = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
 _DOT: Final = r"^[+-]?(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)$"
 _COMMA: Final = r"^[+-]?(?:\d{1,3}(?:\.\d{2,3})*\.\d{3}(?:,\d*)?|\d+(?:,\d*)?(?:[eE][+-]?\d+)?|,\d+)$"
 _EITHER: Final = r"^[+-]?\d{1,3}[.,]\d{3}$"
@@ -108,7 +109,7 @@ def _require_one_currency(texts: Mapping[str, pl.Series], names: Mapping[str, st
         for name, text in texts.items()
         for sign in text.str.extract(_SIGN).drop_nulls().unique().sort()
     }
-    if len({sign.replace("US$", "$").replace("USD", "$") for sign in signs}) > 1:
+    if len({_CODES.get(sign, sign) for sign in signs}) > 1:
         listed = ", ".join(f"{sign} in {name}" for sign, name in signs.items())
         raise FileRefusedError(f"has prices in several currencies ({listed}). Write them in one")
 

@@ -33,7 +33,7 @@ DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day first", "month first", "year first"
 # Shape of a day's text -> its three parts, and the orders in which they may be meant.
 _SHAPES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "yyyy-mm-dd": (r"^(\d{4})[-/.\s](\d{1,2})[-/.\s](\d{1,2})\.?$", (YEAR_FIRST,)),
-    "yyyymmdd": (r"^(\d{4})(\d{2})(\d{2})$", (YEAR_FIRST,)),
+    "yyyymmdd": (r"^((?:19|20)\d{2})(0\d|1[0-2])([0-3]\d)$", (YEAR_FIRST,)),
     "dd-mm-yyyy or mm-dd-yyyy": (r"^(\d{1,2})[-/.\s]\s?(\d{1,2})[-/.\s]\s?(\d{4})$", (DAY_FIRST, MONTH_FIRST)),
     "ddmmyyyy or mmddyyyy": (r"^(\d{2})(\d{2})(\d{4})$", (DAY_FIRST, MONTH_FIRST)),
     "days with years of two digits": (

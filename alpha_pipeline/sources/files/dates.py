@@ -21,6 +21,8 @@ FIX: Final = "Write dates as yyyy-mm-dd, the exchange's"
 STRAY: Final = 0.02
 # Fewer dates do not prove that they are a day off.
 PROVES: Final = 5
+# So many values in another form are slips; more of them, from a tenth on, are a second form.
+SLIPS: Final = 2
 # A reading that puts fewer rows onto sessions is doubted.
 DOUBTFUL: Final = 0.9
 # Zones at whose midnight people's programs stamp a day.
@@ -176,7 +178,9 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     rivals = [readings[p] for p in natural if parsed[p] == parsed[best] and hits[p] * 5 > hits[best] * 4 and p != best]
     if rivals:
         raise _ambiguous([readings[best], *rivals], values, name)
-    if parsed[best] * 2 <= values.len() or (parsed[best] < values.len() and hits[best] < DOUBTFUL * parsed[best]):
+    unread = values.len() - parsed[best]
+    is_mixed = unread > max(SLIPS, values.len() * (1 - DOUBTFUL)) or (unread and hits[best] < DOUBTFUL * parsed[best])
+    if parsed[best] * 2 <= values.len() or is_mixed:
         odd = values.filter(readings[best].days.is_null())[0]
         raise FileRefusedError(
             f"cannot be read: column {name} mixes forms of dates: {str(odd)!r} is not {readings[best].words} as "
