@@ -19,14 +19,14 @@ def actions_in(table: pl.DataFrame, rows: pl.DataFrame, numbers: Mapping[str, pl
     Args:
         table: the file's columns by meaning.
         rows: columns ticker and session of the same rows.
-        numbers: the payments that could be read, by meaning.
+        numbers: the opens and payments that could be read, by meaning.
     """
     found = [pl.DataFrame(schema=ACTION_SCHEMA)]
     found += [_of(rows, kind, numbers[kind]) for kind in _PAYMENTS if kind in numbers]
     if "split" in table.columns:
         found.append(_of(rows, "split", _ratios(table["split"])))
-    if table.schema["open"] == pl.String:
-        cell = table["open"]
+    cell = table["open"]
+    if is_action_line(table, numbers["open"]).any():
         found.append(_of(rows, "split", _of_fraction(cell)))
         amounts = cell.str.extract_groups(_PAYMENT).struct.unnest()
         amount, what = amounts.to_series(0).cast(pl.Float64), amounts.to_series(1).str.to_lowercase()
@@ -36,9 +36,14 @@ def actions_in(table: pl.DataFrame, rows: pl.DataFrame, numbers: Mapping[str, pl
     return pl.concat(found)
 
 
-def is_action_line(table: pl.DataFrame) -> pl.Series:
-    """Whether a line is one of Yahoo's web table that tells of an action and holds no bar."""
-    if table.schema["open"] != pl.String:
+def is_action_line(table: pl.DataFrame, opened: pl.Series) -> pl.Series:
+    """Whether a line is one of Yahoo's web table that tells of an action and holds no bar.
+
+    Args:
+        table: the file's columns by meaning.
+        opened: the opens that could be read.
+    """
+    if table.schema["open"] != pl.String or not opened.null_count():
         return pl.repeat(value=False, n=table.height, eager=True)
     return (table["open"].str.contains(_RATIO) | table["open"].str.contains(_PAYMENT)).fill_null(value=False)
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 OHLC: Final = ("open", "high", "low", "close")
@@ -74,6 +75,7 @@ def spelled(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", plain)
 
 
+@lru_cache(maxsize=10_000)
 def meaning(name: str) -> str | None:
     """What a column means, or None where its name says nothing that is known."""
     key = spelled(name)

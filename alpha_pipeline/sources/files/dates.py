@@ -79,6 +79,11 @@ def read_dates(column: pl.Series, name: str) -> Sessions:
     values = column.unique(maintain_order=True).drop_nulls()
     if values.dtype == pl.String:
         values = values.filter(values.str.strip_chars() != "")
+    if values.dtype == pl.String and values.len():
+        plain = column.str.to_date("%Y-%m-%d", strict=False)  # by far the usual form
+        if plain.null_count() == column.null_count():
+            _require_not_shifted(plain.unique().drop_nulls(), name)
+            return Sessions(plain, pl.Series([None] * len(column), dtype=pl.Int64), "yyyy-mm-dd")
     forms = forms_of(values)
     readings = list(_readings(forms))
     chosen = _chosen(readings, values, name, forms)

@@ -6,6 +6,7 @@ import io
 import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import polars as pl
@@ -104,8 +105,11 @@ def _header(lines: list[str]) -> tuple[str, list[tuple[int, list[str]]], int]:
     return found
 
 
+@lru_cache(maxsize=10_000)
 def _known(cell: str) -> str | None:
     """What a name means, be it whole or beside a ticker: ``Close_QQQ``, ``('Close', 'QQQ')``."""
+    if not any(char.isalpha() for char in cell):
+        return None
     pieces = re.split(r"[^A-Za-z. ]+|(?<=[a-z]) (?=[A-Z^])", cell)
     return meaning(cell) or next((means for piece in pieces if (means := meaning(piece))), None)
 

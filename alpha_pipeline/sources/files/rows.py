@@ -97,7 +97,7 @@ def assembled(table: Table, numbers: Numbers, dates: Sessions) -> pl.DataFrame:
     n = table.rows.height
     nothing = pl.Series([None] * n, dtype=pl.Float64)
     no = pl.repeat(value=False, n=n, eager=True)
-    is_action = is_action_line(table.rows)
+    is_action = is_action_line(table.rows, numbers.values["open"])
     too_long = no if table.too_long is None else table.too_long
     # A row of a Parquet is a row, whatever it holds.
     is_text = pl.lit(bool(table.delimiter))

@@ -38,6 +38,8 @@ def on_one_basis(
     splits = actions.filter(pl.col("kind") == "split", pl.col("value") != 1)
     payments = actions.filter(pl.col("kind") != "split")
     steps, words = _steps(_in_question(bars, actions)), list[str]()
+    if steps.is_empty():
+        return bars, actions, ()
     events = pl.concat([_listed(steps, splits), _unlisted(steps, splits, has_adjusted=has_adjusted)])
     if events.height:
         bars = _carried(_carried(bars, events, PRICES, -1), events, ("volume",), 1)

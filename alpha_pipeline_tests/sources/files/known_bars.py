@@ -15,7 +15,9 @@ PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "adj_close", "volume")
 
 
-def known(n: int = 60, *, ticker: str = "QQQ", first: dt.date = dt.date(2023, 7, 3), level: float = 370.0) -> pl.DataFrame:
+def known(
+    n: int = 60, *, ticker: str = "QQQ", first: dt.date = dt.date(2023, 7, 3), level: float = 370.0
+) -> pl.DataFrame:
     """Bars of `n` sessions with two decimals, an adjusted close of four and whole volumes of eight digits."""
     days = sessions.between(first, sessions.offset(first, n - 1))
     close = [round(level * (1 + 0.01 * ((7 * i) % 11 - 5)), 2) for i in range(n)]

@@ -25,7 +25,7 @@ def volumes(*values: str, price: str = "370.29") -> list[float | None]:
         (("370,29", "371"), (370.29, 371.0)),
         (("1.370,29", "999,5"), (1370.29, 999.5)),
         (("1 370,29", "999,5"), (1370.29, 999.5)),
-        (("1'370.29", "1’234'567.5"), (1370.29, 1234567.5)),
+        (("1'370.29", "1\u2019234'567.5"), (1370.29, 1234567.5)),
         (("12,34,567.5", "1,234.5"), (1234567.5, 1234.5)),
         (("$370.29", "$ 1,370.29"), (370.29, 1370.29)),
         (("370,29 €", "EUR 1.370,29"), (370.29, 1370.29)),
@@ -56,7 +56,9 @@ def test_what_is_no_price_is_told_and_not_guessed(odd: str) -> None:
 
 @pytest.mark.parametrize(("values", "delimiter"), [(("1,234", "1,240"), ","), (("1.234", "1.240"), ";")])
 def test_a_mark_that_may_be_either_is_refused_with_both_readings(values: tuple[str, ...], delimiter: str) -> None:
-    with pytest.raises(SourceError, match=r"column Close: '1.234' may be 1.*234.* or 1.*234, and no price of the file tells"):
+    with pytest.raises(
+        SourceError, match=r"column Close: '1.234' may be 1.*234.* or 1.*234, and no price of the file tells"
+    ):
         prices(*values, delimiter=delimiter)
 
 
@@ -88,7 +90,9 @@ def test_volumes_are_read_in_every_mark(written: tuple[str, ...], price: str, me
 
 @pytest.mark.parametrize(("value", "price"), [("123.456", "370.29"), ("123,456", "370,29")])
 def test_a_volume_that_may_be_a_fraction_is_refused(value: str, price: str) -> None:
-    with pytest.raises(SourceError, match=r"column Vol\.: '123.456' may be a whole number with a thousands mark or a fraction"):
+    with pytest.raises(
+        SourceError, match=r"column Vol\.: '123.456' may be a whole number with a thousands mark or a fraction"
+    ):
         volumes(value, value, price=price)
 
 

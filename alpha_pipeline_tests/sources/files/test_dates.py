@@ -39,7 +39,7 @@ def test_every_form_of_a_year_of_sessions_is_read(form: str) -> None:
 
 
 def test_months_are_read_in_the_languages_that_write_decimal_commas() -> None:
-    names = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()
+    names = ("Jan", "Feb", "März", "April", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt", "Nov.", "Dezember")
     assert read([f"{day.day}. {names[day.month - 1]} {day.year}" for day in YEAR]) == list(YEAR)
 
 
@@ -72,7 +72,9 @@ def test_the_open_and_the_close_are_of_their_session_even_on_one_row(at: dt.time
 def test_few_rows_of_a_stamp_that_may_be_two_days_are_refused_with_both() -> None:
     # 23:00 in New York after the session, or 5:00 in Berlin before it.
     rows = ["2024-07-09 03:00:00+00:00", "2024-07-10 03:00:00+00:00"]
-    with pytest.raises(SourceError, match=r"column Date: '2024-07-09 03:00:00\+00:00' may be 2024-07-0\d .* or 2024-07-"):
+    with pytest.raises(
+        SourceError, match=r"column Date: '2024-07-09 03:00:00\+00:00' may be 2024-07-0\d .* or 2024-07-"
+    ):
         read(rows)
 
 
@@ -95,7 +97,9 @@ def test_dates_that_are_all_a_day_off_are_refused() -> None:
     for step, words in ((-1, "later"), (1, "earlier")):
         moved = [day + dt.timedelta(days=step) for day in YEAR]
         for values in (moved, [str(day) for day in moved], [f"{day} 00:00:00" for day in moved]):
-            with pytest.raises(SourceError, match=rf"is no session of the exchange, and a day {words} every row is one"):
+            with pytest.raises(
+                SourceError, match=rf"is no session of the exchange, and a day {words} every row is one"
+            ):
                 read(list(values))
 
 
@@ -105,7 +109,9 @@ def test_days_without_sessions_among_them_are_left_for_the_quarantine() -> None:
 
 
 def test_what_is_no_date_is_refused_with_the_form_expected() -> None:
-    with pytest.raises(SourceError, match=r"column Date: 'soon' is no date \(2 such values\)\. Write dates as yyyy-mm-dd"):
+    with pytest.raises(
+        SourceError, match=r"column Date: 'soon' is no date \(2 such values\)\. Write dates as yyyy-mm-dd"
+    ):
         read(["soon", "later"])
     with pytest.raises(SourceError, match="has no dates in its column Date but List"):
         read([[1], [2]])

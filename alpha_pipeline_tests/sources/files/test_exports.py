@@ -34,8 +34,8 @@ ADJUSTED = {
     "Yahoo": ("QQQ.csv", "Date,Open,High,Low,Close,Adj Close,Volume", "{day}," + OHLC + ",{adj_close},{whole}"),
     "Yahoo's web table": (
         "QQQ.csv",
-        "Date\tOpen\tHigh\tLow\tClose Close price adjusted for splits.\tAdj Close Adjusted close price adjusted for "
-        "splits and dividend and/or capital gain distributions.\tVolume",
+        "Date\tOpen\tHigh\tLow\tClose Close price adjusted for splits.\tAdj Close Adjusted close price adjusted for splits "
+        + "and dividend and/or capital gain distributions.\tVolume",
         "{day:%b %-d, %Y}\t{open}\t{high}\t{low}\t{close}\t{adj_close}\t{whole:,}",
     ),
     "Alpha Vantage": (
@@ -73,7 +73,11 @@ ADJUSTED = {
                   "QQQ US Equity,{day:%m/%d/%Y}," + OHLC + ",{whole},{adj_close}"),
 }  # fmt: skip
 PLAIN = {
-    "Nasdaq": ("QQQ.csv", "Date,Close/Last,Volume,Open,High,Low", "{day:%m/%d/%Y},${close},{whole},${open},${high},${low}"),
+    "Nasdaq": (
+        "QQQ.csv",
+        "Date,Close/Last,Volume,Open,High,Low",
+        "{day:%m/%d/%Y},${close},{whole},${open},${high},${low}",
+    ),
     "stooq's bulk files": (
         "data/daily/us/qqq.us.txt",
         "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>",
@@ -95,7 +99,11 @@ PLAIN = {
     "TradingView": ("NASDAQ_DLY_QQQ, 1D.csv", "time,open,high,low,close,Volume", "{epoch}," + OHLC + ",{whole}"),
     "Google's sheet": ("QQQ.csv", "Date,Open,High,Low,Close,Volume", "{day:%-m/%-d/%Y} 16:00:00," + OHLC + ",{whole}"),
     "Kaggle": ("all_stocks.csv", "date,open,high,low,close,volume,Name", "{day}," + OHLC + ",{whole},QQQ"),
-    "ariva": ("QQQ.csv", "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen", "{day};{open};{high};{low};{close};{whole};9"),
+    "ariva": (
+        "QQQ.csv",
+        "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen",
+        "{day};{open};{high};{low};{close};{whole};9",
+    ),
     "NSE": ("QQQ.csv", '"Date ","OPEN ","HIGH ","LOW ","PREV. CLOSE ","close ","VOLUME "',
             '"{day:%d-%b-%Y}","{open}","{high}","{low}","1,00,370.1","{close}","{whole:,}"'),
 }  # fmt: skip
@@ -140,7 +148,9 @@ def test_a_download_of_several_tickers_is_read_in_every_form(tmp_path: Path, for
     elif form == "stacked":
         wide.stack(level="Ticker", future_stack=True).dropna().to_csv(tmp_path / "market.csv")
     else:
-        wide.columns = ["_".join(pair) for pair in wide.columns] if form == "flattened" else wide.columns.to_flat_index()
+        wide.columns = (
+            ["_".join(pair) for pair in wide.columns] if form == "flattened" else wide.columns.to_flat_index()
+        )
         wide.to_csv(tmp_path / "market.csv")
     source = FilesSource(tmp_path)
     assert source.tickers() == tickers.keys()
@@ -183,7 +193,11 @@ def test_yahoo_s_lines_of_actions_and_its_footer_are_no_bars(tmp_path: Path) -> 
 def test_title_lines_a_trailing_comma_blank_lines_and_a_footer_are_passed_over(tmp_path: Path) -> None:
     body = lines(BARS, row("{day}," + OHLC + ",{adj_close},{whole},"))
     titles = ["Invesco QQQ Trust", "Price history, in USD, daily", "", "Date,Open,High,Low,Close,Adj Close,Volume,"]
-    csv(tmp_path / "QQQ.csv", "sep=,", [*titles, *body[:30], "", *body[30:], "", "Source: a vendor, all rights reserved"])
+    csv(
+        tmp_path / "QQQ.csv",
+        "sep=,",
+        [*titles, *body[:30], "", *body[30:], "", "Source: a vendor, all rights reserved"],
+    )
     assert_is(tmp_path, BARS)
     [reading] = FilesSource(tmp_path).readings()
     assert reading.n_rows == BARS.height

@@ -37,7 +37,9 @@ def near(path: Path, bars: pl.DataFrame, *, adjusted: str = "adj_close") -> None
 
 
 @pytest.mark.parametrize("ratio", [10.0, 2.0, 0.1, 1.5, 1.05])
-@pytest.mark.parametrize(("name", "nothing"), [("splitFactor", 1.0), ("Stock Splits", 0.0), ("8. split coefficient", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "nothing"), [("splitFactor", 1.0), ("Stock Splits", 0.0), ("8. split coefficient", 1.0)]
+)
 def test_raw_prices_beside_a_split_are_divided_by_it(tmp_path: Path, ratio: float, name: str, nothing: float) -> None:
     path = write(tmp_path / "QQQ.parquet", raw(BARS, ratio), column(name, {AT: ratio}, nothing))
     near(path, BARS)

@@ -97,7 +97,9 @@ def test_values_that_cannot_be_read_become_null(tmp_path: Path) -> None:
     # Close must not hide the damage, and in a line with too many fields no number is where it belongs.
     assert answer.bars["adj_close"].to_list() == [401.0, None, None]
     dates, adjusted, long = answer.notes
-    assert dates.startswith(f"{path}, column Date: 1 value(s) cannot be read, the first '02/01/2024'. Write dates as yyyy")
+    assert dates.startswith(
+        f"{path}, column Date: 1 value(s) cannot be read, the first '02/01/2024'. Write dates as yyyy"
+    )
     assert adjusted.startswith(f"{path}, column Adj Close: 1 value(s) cannot be read, the first 'oops' at 2024-01-04.")
     assert long.startswith(f"{path}: 1 line(s) have more fields than the header, the first at 2024-01-03.")
 
