@@ -22,7 +22,7 @@ import polars as pl
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.sources.base import Answer
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.simulated import simulate
 from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.training import load_artifact, train_experiment

@@ -26,7 +26,7 @@ from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.settings import PROFILES, Profile
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.steps import features
 from alpha_pipeline.steps.ingest import first_bar, ingest_tickers
 from alpha_pipeline.steps.training import courses, train_experiment

@@ -98,7 +98,7 @@ class PriceSource(Protocol):
         ...
 
     def readings(self) -> tuple[Reading, ...]:
-        """What each file is read as; none for a source without files.
+        """What each of its files is read as, those that are left out too; none where it has no files.
 
         Raises:
             SourceError: there is nothing to read.

@@ -3,7 +3,7 @@
 from alpha_pipeline.errors import UsageError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
 
 

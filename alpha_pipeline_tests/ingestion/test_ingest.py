@@ -18,7 +18,7 @@ from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.ingestion.quality import QUARANTINE_SCHEMA
 from alpha_pipeline.ingestion.restatement import BARS_SCHEMA, REVISIONS_SCHEMA
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.yahoo import YahooSource
 from alpha_pipeline.warehouse.table import Table

@@ -8,7 +8,7 @@ import pytest
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import AlphaError, CoolingError, MarketMismatchError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import Answer
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.admission import require_known, require_usable
 from alpha_pipeline.steps.bars import final_bars

@@ -8,7 +8,7 @@ import pytest
 
 from alpha_pipeline.errors import NotEnoughDataError, SourceError
 from alpha_pipeline.sources.base import Reading
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.steps.admission import require_acceptable, require_usable
 from alpha_pipeline.steps.outcomes import IngestReport, NothingTakenError, Outcome
 from alpha_pipeline.steps.refresh import hearing, refresh, rehearse, said_of_files, wanted

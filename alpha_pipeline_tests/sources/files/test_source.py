@@ -9,7 +9,7 @@ import pytest
 
 from alpha_pipeline.errors import SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import ANSWER_SCHEMA
-from alpha_pipeline.sources.files import FilesSource
+from alpha_pipeline.sources.files.source import FilesSource
 
 FIRST, LAST = dt.date(2024, 1, 2), dt.date(2024, 1, 4)
 HEADER = "Ticker,Date,Open,High,Low,Close,Adj Close,Volume,Note"
@@ -46,14 +46,21 @@ def test_csv_with_any_case_and_extra_columns(tmp_path: Path) -> None:
     }
 
 
-def test_a_missing_adj_close_is_the_close(tmp_path: Path) -> None:
-    assert fetch(csv(tmp_path / "bars.csv", *ROWS), "SPY")["adj_close"].to_list() == [471.0]
+def test_close_stands_for_an_adjusted_close_that_the_file_has_not(tmp_path: Path) -> None:
     path = tmp_path / "plain.parquet"
     row = {"ticker": "QQQ", "session": FIRST, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.5, "volume": 7}
     pl.DataFrame([row]).write_parquet(path)
     assert fetch(path)["adj_close"].to_list() == [1.5]
-    pl.DataFrame([row | {"adj_close": float("nan")}]).write_parquet(path)  # pandas writes missing as NaN
+    pl.DataFrame([row | {"adj_close": float("nan")}]).write_parquet(path)  # a column without any value is none
     assert fetch(path)["adj_close"].to_list() == [1.5]
+
+
+def test_one_missing_among_adjusted_closes_stays_missing(tmp_path: Path) -> None:
+    assert fetch(csv(tmp_path / "bars.csv", *ROWS), "SPY")["adj_close"].to_list() == [None]
+    path = tmp_path / "bars.parquet"
+    row = {"ticker": "QQQ", "date": FIRST, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.5, "volume": 7}
+    pl.DataFrame([row | {"adj_close": 1.4}, row | {"date": LAST, "adj_close": float("nan")}]).write_parquet(path)
+    assert fetch(path)["adj_close"].to_list() == [1.4, None]
 
 
 @pytest.mark.parametrize(
@@ -82,11 +89,19 @@ def test_values_that_cannot_be_read_become_null(tmp_path: Path) -> None:
         "QQQ,2024-01-03,abc,402,399,401,401,,x,one,too,many",
         "QQQ,2024-01-04,400,402,399,401,oops,1000",
     )
-    bars = fetch(csv(tmp_path / "bars.csv", *rows))
-    assert bars["session"].to_list() == [None, dt.date(2024, 1, 3), dt.date(2024, 1, 4)]
-    assert bars["open"].to_list() == [400.0, None, 400.0]
-    assert bars["volume"].to_list() == [1000.0, None, 1000.0]
-    assert bars["adj_close"].is_nan().to_list() == [False, False, True]  # close must not hide the damage
+    path = csv(tmp_path / "bars.csv", *rows)
+    answer = FilesSource(path).fetch("QQQ", FIRST, LAST)
+    assert answer.bars["session"].to_list() == [None, dt.date(2024, 1, 3), dt.date(2024, 1, 4)]
+    assert answer.bars["open"].to_list() == [400.0, None, 400.0]
+    assert answer.bars["volume"].to_list() == [1000.0, None, 1000.0]
+    # Close must not hide the damage, and in a line with too many fields no number is where it belongs.
+    assert answer.bars["adj_close"].to_list() == [401.0, None, None]
+    dates, adjusted, long = answer.notes
+    assert dates.startswith(
+        f"{path}, column Date: 1 value(s) cannot be read, the first '02/01/2024'. Write dates as yyyy"
+    )
+    assert adjusted.startswith(f"{path}, column Adj Close: 1 value(s) cannot be read, the first 'oops' at 2024-01-04.")
+    assert long.startswith(f"{path}: 1 line(s) have more fields than the header, the first at 2024-01-03.")
 
 
 def test_rows_without_a_ticker_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -150,7 +165,7 @@ def test_what_is_wrong_with_a_path(tmp_path: Path) -> None:
     ("header", "missing"),
     [
         ("ticker,date,open,high,low,volume", "close"),
-        ("ticker,day,open,high,low,price", r"date \(or session\), close, volume"),
+        ("ticker,moon,open,high,low,worth", r"date \(or session\), close, volume"),
         ("date,open,high,low,close,volume", "ticker"),
     ],
 )
