@@ -29,6 +29,7 @@ def settings_from(
     profile: Texts = None,
     seeds: Texts = None,
     through: Texts = None,
+    since: Texts = None,
     *,
     of_market: bool = False,
 ) -> Settings:
@@ -40,6 +41,7 @@ def settings_from(
         "ALPHA_PROFILE": one_of("--profile", profile),
         "ALPHA_SEEDS": one_of("--seeds", seeds),
         "ALPHA_THROUGH": one_of("--through", through),
+        "ALPHA_SINCE": one_of("--since", since),
     }
     settings = load_settings(flags)
     if settings.warehouse.exists() and not settings.warehouse.is_dir():

@@ -78,8 +78,9 @@ def disputes(ticker: str, bars: pl.DataFrame, quarantine: pl.DataFrame) -> list[
     for reason in OPEN:
         rows = quarantine.filter(rule() == reason)
         if rows.height:
-            words = rewriting_in_words(bars, rows, None) or [_days_in_words(rows)]
-            found.append(Dispute(ticker, reason, str(rows["fetched_at"].min()), f"{ticker}: {words[0]}"))
+            told = rewriting_in_words(bars, rows, None) if reason == WOULD_REWRITE else []
+            words = told[0] if told else f"{_days_in_words(rows)}. {FIX}"
+            found.append(Dispute(ticker, reason, str(rows["fetched_at"].min()), f"{ticker}: {words}"))
     strays = quarantine.filter(rule() == NOT_A_SESSION)
     if strays.height > max(FEW_DAYS, FEW_DAYS_SHARE * bars.height) and not found:
         words = f"{ticker}: {_days_in_words(strays)}, beside {bars.height} bars held"

@@ -93,7 +93,7 @@ def judge(
     single = single.with_columns(reason=_between_rows(single, held, splits, answer.ticker))
     on_one_scale = single.filter(pl.col("reason").is_null())
     even, mending = mended(on_one_scale, splits)
-    even = even.with_columns(reason=broken(even, splits, is_held(even, held), held.get_column("session").min()))
+    even = even.with_columns(reason=broken(even, splits, is_held(even, held), _first_of(held)))
     is_refused = pl.col("reason").is_not_null()
     # What is refused is kept as it came, not as it was mended.
     parted = on_one_scale.with_columns(even.get_column("reason"))
@@ -103,6 +103,11 @@ def judge(
         refused=refused.sort("session", "reason", *VALUES),
         notes=(*mending, *in_words(refused, single)),
     )
+
+
+def _first_of(held: pl.DataFrame) -> dt.date | None:
+    days: list[dt.date] = held.get_column("session").to_list()
+    return min(days, default=None)
 
 
 def _between_rows(rows: pl.DataFrame, held: pl.DataFrame, splits: Mapping[dt.date, float], ticker: str) -> pl.Series:

@@ -102,7 +102,7 @@ def compare(
     kept = held.join(revisions, on="session", how="anti")
     added = fresh.select(*BARS_SCHEMA).join(kept, on="session", how="anti")
     bars = pl.concat([kept, added, _rescaled(stranded, now)]).sort("session")
-    n_compared = pairs.get_column("is_final").sum() + aside.join(held.filter("is_final"), on="session").height
+    n_compared = pairs.filter("is_final").height + aside.join(held.filter("is_final"), on="session").height
     return Comparison(bars, revisions, _needs_full_history(held, pairs, changed), aside, n_compared)
 
 

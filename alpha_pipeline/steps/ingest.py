@@ -12,14 +12,11 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, CoolingError, SourceError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.sources.base import Answer, PriceSource
-from alpha_pipeline.universe import VIX
+from alpha_pipeline.steps.asking import asked, doubted, earliest, seam
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import followed
 
-FIRST_BAR = dt.date(2010, 1, 4)
-# Spikes are rare, so what forecasts volatility learns from all there is of the index and of what it is measured on.
-LONG_HISTORY = {VIX: dt.date(1990, 1, 2), "SPY": dt.date(1993, 1, 29), "QQQ": dt.date(1999, 3, 10)}
 ROUNDS = 3
 LATE_SESSIONS = 5
 # To fetch, judge and keep a whole history on an idle machine, the time that a server takes apart.
@@ -39,6 +36,7 @@ class IngestReport:
         n_revised: rows replaced this time.
         last_session: last session held.
         changed: whether a bar changed.
+        notes: what was not read, left out, mended or set aside, one sentence each.
     """
 
     ticker: str
@@ -49,11 +47,7 @@ class IngestReport:
     n_revised: int
     last_session: dt.date | None
     changed: bool
-
-
-def first_bar(ticker: str) -> dt.date:
-    """The first session asked for."""
-    return LONG_HISTORY.get(ticker, FIRST_BAR)
+    notes: tuple[str, ...] = ()
 
 
 def ingest_tickers(
@@ -61,9 +55,10 @@ def ingest_tickers(
     source: PriceSource,
     tickers: Sequence[str],
     *,
-    first: Callable[[str], dt.date],
     through: dt.date,
     now: dt.datetime,
+    since: dt.date | None = None,
+    take_corrections: bool = False,
 ) -> Iterator[tuple[str, IngestReport | AlphaError]]:
     """Bring tickers up to date, as many at once as the source bears; one that fails stops no other.
 
@@ -71,9 +66,10 @@ def ingest_tickers(
         warehouse: where to.
         source: where from.
         tickers: Yahoo's names.
-        first: first session asked for, by ticker.
         through: last session asked for.
         now: the clock's time.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
+        take_corrections: take corrections of held bars, however many.
 
     Yields:
         (ticker, what was done or why it failed), in the order given.
@@ -81,7 +77,9 @@ def ingest_tickers(
 
     def one(ticker: str) -> IngestReport | AlphaError:
         try:
-            return ingest_ticker(warehouse, source, ticker, first=first(ticker), through=through, now=now)
+            return ingest_ticker(
+                warehouse, source, ticker, through=through, now=now, since=since, take_corrections=take_corrections
+            )
         except AlphaError as error:
             return error
 
@@ -97,10 +95,11 @@ def refresh_tickers(
     source: PriceSource,
     tickers: Sequence[str],
     *,
-    first: Callable[[str], dt.date],
     through: dt.date,
     now: dt.datetime,
     wait_s: float,
+    since: dt.date | None = None,
+    take_corrections: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[tuple[str, IngestReport | AlphaError]]:
     """Bring tickers up to date, and ask a source on a network again, twice, for those that it may have in a while.
@@ -111,10 +110,11 @@ def refresh_tickers(
         warehouse: where to.
         source: where from.
         tickers: Yahoo's names.
-        first: first session asked for, by ticker.
         through: last session asked for.
         now: the clock's time.
         wait_s: how long to wait before the second round, after any cooling period; twice as long before the third.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
+        take_corrections: take corrections of held bars, however many.
         sleep: waits; a test gives its own.
 
     Yields:
@@ -126,7 +126,9 @@ def refresh_tickers(
             failed = [outcomes[ticker] for ticker in todo]
             cooling = max((error.seconds for error in failed if isinstance(error, CoolingError)), default=0.0)
             sleep(cooling + wait_s * number)
-        for ticker, outcome in ingest_tickers(warehouse, source, todo, first=first, through=through, now=now):
+        for ticker, outcome in ingest_tickers(
+            warehouse, source, todo, through=through, now=now, since=since, take_corrections=take_corrections
+        ):
             outcomes[ticker] = outcome
             yield ticker, outcome
         todo = _worth_asking_again(outcomes, through)
@@ -147,41 +149,49 @@ def ingest_ticker(
     source: PriceSource,
     ticker: str,
     *,
-    first: dt.date,
     through: dt.date,
     now: dt.datetime,
+    since: dt.date | None = None,
+    take_corrections: bool = False,
 ) -> IngestReport:
     """Fetch one ticker and store what can be trusted.
 
     A source that is asked over a network is asked for the sessions from some before the last held bar on. Where
-    these show that a split or dividend moved the basis, the whole history is asked for again.
+    these show that a split or dividend moved the basis, the whole history is asked for again. A held ticker keeps
+    its first session, unless an earlier one is asked for: what is made of its bars stays as it is.
 
     Args:
         warehouse: where to.
         source: where from.
         ticker: Yahoo's name.
-        first: first session asked for.
         through: last session asked for.
         now: the clock's time.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
+        take_corrections: take corrections of held bars, however many. The whole history is asked for.
 
     Raises:
         UnknownTickerError: the source does not know the ticker.
         SourceError: the source could not answer, or restated a history that it no longer gives whole.
-        AlphaError: the warehouse holds sessions after `through`.
+        AlphaError: the warehouse holds sessions after `through`, or `since` lies after it.
     """
     held = warehouse.read(raw.BARS, [ticker])
-    oldest, newest = span(held) or (first, through)
+    oldest, newest = span(held) or (None, through)
     if newest > through:
         raise AlphaError(
             f"{ticker}: the warehouse already holds {newest}, after {through}. "
             "Give a replay of the past a folder of its own (--warehouse)."
         )
-    everything = min(first, oldest)
+    everything = earliest(oldest, since, through)
     own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
-    for since in dict.fromkeys((_seam(own, source.overlap, everything), everything)):
+    doubtful = None if own.is_empty() else doubted(warehouse, ticker, now)
+    is_deeper = oldest is not None and everything < oldest
+    start = everything if take_corrections or is_deeper else seam(own, source.overlap, everything, doubtful)
+    for first in dict.fromkeys((start, everything)):
+        answer = asked(source, ticker, first, through, oldest=oldest, since=since)
         try:
-            answer = source.fetch(ticker, since, through)
-            return _keep(warehouse, answer, now, through, is_whole=since == everything)
+            return _keep(
+                warehouse, answer, now, through, is_whole=first == everything, take_corrections=take_corrections
+            )
         except _BasisMovedError:
             continue
     raise SourceError(
@@ -194,7 +204,15 @@ class _BasisMovedError(Exception):
     """An answer shows that bars from before it are on another basis now; nothing was stored."""
 
 
-def _keep(warehouse: Warehouse, answer: Answer, now: dt.datetime, through: dt.date, *, is_whole: bool) -> IngestReport:
+def _keep(
+    warehouse: Warehouse,
+    answer: Answer,
+    now: dt.datetime,
+    through: dt.date,
+    *,
+    is_whole: bool,
+    take_corrections: bool,
+) -> IngestReport:
     """Judge an answer against what is held and store what can be trusted, with no other writer in between.
 
     Args:
@@ -203,6 +221,7 @@ def _keep(warehouse: Warehouse, answer: Answer, now: dt.datetime, through: dt.da
         now: the clock's time.
         through: last session wanted.
         is_whole: whether nothing older can be asked for.
+        take_corrections: take corrections of held bars, however many.
 
     Raises:
         _BasisMovedError: the basis moved, and the answer does not reach back to the first held bar.
@@ -211,7 +230,15 @@ def _keep(warehouse: Warehouse, answer: Answer, now: dt.datetime, through: dt.da
     kept: list[Ingested] = []
 
     def merge(held: pl.DataFrame) -> pl.DataFrame:
-        made = ingest(answer, held, warehouse.read(raw.QUARANTINE, [ticker]), now=now, through=through)
+        made = ingest(
+            answer,
+            held,
+            warehouse.read(raw.QUARANTINE, [ticker]),
+            now=now,
+            through=through,
+            known_actions=warehouse.read(raw.ACTIONS, [ticker]),
+            take_corrections=take_corrections,
+        )
         if made.needs_full_history or (not is_whole and _tells_of_new_actions(warehouse, made, held)):
             raise _BasisMovedError
         _keep_beside(warehouse, ticker, made)
@@ -221,7 +248,7 @@ def _keep(warehouse: Warehouse, answer: Answer, now: dt.datetime, through: dt.da
     changed = warehouse.revise(raw.BARS, ticker, merge)
     [made] = kept
     warehouse.write(raw.COVERAGE, ticker, made.coverage)
-    return _report(ticker, made, changed=changed)
+    return _report(ticker, made, answer.notes, changed=changed)
 
 
 def _keep_beside(warehouse: Warehouse, ticker: str, made: Ingested) -> None:
@@ -236,17 +263,6 @@ def _keep_beside(warehouse: Warehouse, ticker: str, made: Ingested) -> None:
         warehouse.upsert(raw.REVISIONS, ticker, new)
     warehouse.upsert(raw.ACTIONS, ticker, made.actions)
     warehouse.write(raw.QUARANTINE, ticker, made.quarantine)
-
-
-def _seam(held: pl.DataFrame, overlap: int | None, everything: dt.date) -> dt.date:
-    """The session from which to ask: `overlap` sessions before the last bar that is final without gaps in finality."""
-    if overlap is None or held.is_empty():
-        return everything
-    open_bars = held.filter(~pl.col("is_final")).get_column("session").to_list()
-    final = held.filter("is_final").get_column("session").to_list()
-    if not final:
-        return everything
-    return max(everything, calendar.offset(min([final[-1], *open_bars]), -overlap))
 
 
 def _tells_of_new_actions(warehouse: Warehouse, made: Ingested, held: pl.DataFrame) -> bool:
@@ -278,7 +294,7 @@ def record_failure(warehouse: Warehouse, ticker: str, why: str) -> None:
     warehouse.write(raw.COVERAGE, ticker, held.with_columns(status=pl.lit("failed"), detail=pl.lit(why)))
 
 
-def _report(ticker: str, judged: Ingested, *, changed: bool) -> IngestReport:
+def _report(ticker: str, judged: Ingested, notes: tuple[str, ...], *, changed: bool) -> IngestReport:
     row = judged.coverage.row(0, named=True)
     return IngestReport(
         ticker=ticker,
@@ -289,4 +305,5 @@ def _report(ticker: str, judged: Ingested, *, changed: bool) -> IngestReport:
         n_revised=judged.revisions.height,
         last_session=row["last_session"],
         changed=changed,
+        notes=(*notes, *judged.notes),
     )

@@ -10,7 +10,7 @@ from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
-from alpha_pipeline.steps.ingest import IngestReport, first_bar, record_failure, refresh_tickers
+from alpha_pipeline.steps.ingest import IngestReport, record_failure, refresh_tickers
 from alpha_pipeline.steps.second_opinion import consult
 from alpha_pipeline.universe import HOLDINGS, VIX
 from alpha_pipeline.warehouse.table import Table
@@ -45,7 +45,7 @@ def raw_tables(context: dg.AssetExecutionContext, alpha: AlphaResource) -> Itera
     asked, wait_s = context.partition_keys, REQUESTS_BETWEEN_ROUNDS / settings.yahoo_rate
     outcomes: dict[str, IngestReport | AlphaError] = {}
     for ticker, outcome in refresh_tickers(
-        warehouse, source, asked, first=first_bar, through=alpha.through(), now=settings.now(), wait_s=wait_s
+        warehouse, source, asked, through=alpha.through(), now=settings.now(), wait_s=wait_s, since=settings.since
     ):
         outcomes[ticker] = outcome
         steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), ticker))
