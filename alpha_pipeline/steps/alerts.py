@@ -11,6 +11,7 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.alerts import Alert, check, send
 from alpha_pipeline.steps.admission import behind
+from alpha_pipeline.steps.disputed import disputed
 from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.audit import AUDIT
@@ -57,8 +58,8 @@ def due_alerts(warehouse: Warehouse, through: dt.date, failures: Sequence[Failur
 
 
 def session_alerts(warehouse: Warehouse, through: dt.date) -> list[Alert]:
-    """Stale data, `exit_longs`, and what the leak audit found, as of a session."""
-    due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through))
+    """Stale data, `exit_longs`, what the leak audit found, as of a session, and answers that contradict held bars."""
+    due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through), _disputed(warehouse))
     return [alert for alert in due if alert is not None]
 
 
@@ -153,6 +154,20 @@ def _leak(warehouse: Warehouse, through: dt.date) -> Alert | None:
         title=_title(warehouse, f"the audit found {bad.height} leak(s), session {through}"),
         body=f"Trust no forecast before it is mended; `alpha audit` looks again. {_in_a_line(said)}",
         kind="leak",
+    )
+
+
+def _disputed(warehouse: Warehouse) -> Alert | None:
+    found = disputed(warehouse)
+    if not found:
+        return None
+    named = ", ".join(dict.fromkeys(one.ticker for one in found))
+    return Alert(
+        # Once for each time at which rows were set aside, not once an evening.
+        key=f"disputed {','.join(f'{one.ticker} {one.reason} {one.since}' for one in found)}",
+        title=_title(warehouse, f"answers set aside, {named}"),
+        body=_in_a_line(" ".join(one.words for one in found)),
+        kind="disputed",
     )
 
 
