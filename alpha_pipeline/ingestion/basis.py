@@ -30,6 +30,7 @@ WHOLE: Final = (*range(2, 11), 12, 15, 20, 25, 30, 40, 50, 100)
 # Volume of fewer shares is rounded too much to tell a ratio.
 TELLING_VOLUME: Final = 100
 VOLUME_AGREES: Final = 0.05
+ROUNDED: Final = 0.02
 # What all dividends between two answers take off an adjusted close at most, and one of them; more only where it is
 # listed (KDP paid 84 % of its price in July 2018).
 ALL_PAYMENTS: Final = 0.5
@@ -115,9 +116,9 @@ def _splits(
     # Where dividends move the price as well, the volume alone has the split's own ratio.
     guess = np.where(tells, turned, price) if adjusts_all else price
     split = np.ones(len(price))
-    candidates = alike & (np.abs(np.log(guess)) > np.log(1.1))
+    candidates = alike & (np.abs(np.log(guess)) > np.log(1.01))
     for members, ratio in _clusters(guess, candidates):
-        is_listed = any(abs(ratio * one - 1) < (VOLUME_AGREES if adjusts_all else LISTED) for one in known)
+        is_listed = any(abs(ratio * one - 1) < (ROUNDED if adjusts_all else LISTED) for one in known)
         told = turned[members & tells]
         turns = len(told) > 0 and abs(float(np.median(told)) / ratio - 1) < VOLUME_AGREES
         if is_listed or (members.sum() > 1 and turns and is_usual(ratio) and _reaches_back(members, candidates)):

@@ -113,7 +113,9 @@ def _first_of(held: pl.DataFrame) -> dt.date | None:
 def _between_rows(rows: pl.DataFrame, held: pl.DataFrame, splits: Mapping[dt.date, float], ticker: str) -> pl.Series:
     """Why a row cannot stand beside the others, single rows of each session, ascending; null where it can."""
     prices, adjusted = other_scale(rows, splits, is_held(rows, held), n_recent=CONFIRMING_SESSIONS)
-    is_print = rows.select(_is_suspicious()).to_series()
+    single = rows.with_row_index().filter(~pl.Series(prices))
+    prints = single.filter(_is_suspicious()).get_column("index")
+    is_print = rows.with_row_index().get_column("index").is_in(prints.implode())
     lost = _lost_volume(rows, held) if not is_index(ticker) else pl.lit(value=False)
     rules = (
         ("other_scale", pl.Series(prices)),

@@ -76,8 +76,10 @@ def _close_steps(found: Jumps, ratios: Array, n_recent: int, *, index: bool) -> 
     is_split = near(found.gap, ratios) & (np.abs(np.log(ratios)) > np.log(1.1))
     unit = np.any([near(found.gap, factor) for factor in UNITS], axis=0)
     steep, sudden = np.abs(found.close) > STEEP, np.abs(found.close) > IMPOSSIBLE
-    by_ratio = (unit | near_split(found.gap)) & found.stays
-    steps, alone = _paired(found.close, sudden | by_ratio | (steep & found.is_quiet), CANCELS, is_split)
+    # News bring volume, and both ends of a split's basis move it.
+    no_news = found.is_quiet | found.volume_other_way
+    ends = sudden | (unit & found.stays) | (near_split(found.gap) & found.stays & no_news) | (steep & found.is_quiet)
+    steps, alone = _paired(found.close, ends, CANCELS, is_split)
     n = len(steps)
     unit |= near_split(found.gap, at_least=SMALLEST_RATIO) & (not index)
     is_unit = (sudden & (np.abs(found.gap) > STEEP)) | (unit & found.stays & found.is_quiet)
@@ -143,11 +145,11 @@ def _levels(level: Array, tolerance: float) -> Places:
 
 
 def _without_short_runs(off: Mask, level: Places, shortest: int) -> Mask:
-    """The rows that are off in runs of `shortest` or more; at an end two are a run, for no print shows them."""
+    """The rows that are off in runs of `shortest` or more; at an end in any run, for there no print shows them."""
     kept, n = off.copy(), len(off)
     edges = np.flatnonzero(np.diff(level)) + 1
     for first, last in zip([0, *edges.tolist()], [*edges.tolist(), n], strict=True):
         at_end = first == 0 or last == n
-        if last - first < (min(shortest, 2) if at_end else shortest):
+        if not at_end and last - first < shortest:
             kept[first:last] = False
     return kept
