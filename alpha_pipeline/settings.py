@@ -61,6 +61,8 @@ class Settings:
         alerts: where alerts go, Apprise URLs (``ALPHA_ALERTS``, separated by spaces).
         fixed_now: the replayed time, or None for the real clock (``ALPHA_NOW``).
         through: last session to use, or None for the last closed one (``ALPHA_THROUGH``).
+        since: first session to ask for, of held tickers too, or None for the first one held and all there is of a new
+            ticker (``ALPHA_SINCE``).
         reports_kept: newest sessions whose brief and tear sheet stay, at least 1; None keeps all
             (``ALPHA_REPORTS_KEPT``; there ``all``).
         simulated_seed: seed of the simulated market (``ALPHA_SIMULATED_SEED``).
@@ -80,6 +82,7 @@ class Settings:
     alerts: tuple[str, ...] = ()
     fixed_now: dt.datetime | None = None
     through: dt.date | None = None
+    since: dt.date | None = None
     reports_kept: int | None = 30
     simulated_seed: int = 7
     simulated_planted_ic: float = 0.0
@@ -109,6 +112,7 @@ class Settings:
             "ALPHA_ALERTS": " ".join(self.alerts) or None,
             "ALPHA_NOW": self.fixed_now.isoformat() if self.fixed_now else None,
             "ALPHA_THROUGH": self.through,
+            "ALPHA_SINCE": self.since,
             "ALPHA_REPORTS_KEPT": ALL if self.reports_kept is None else self.reports_kept,
             "ALPHA_SIMULATED_SEED": self.simulated_seed,
             "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
@@ -161,6 +165,7 @@ def load_settings(
         alerts=tuple(values.get("ALPHA_ALERTS", "").split()),
         fixed_now=_instant(values, "ALPHA_NOW"),
         through=_day(values, "ALPHA_THROUGH"),
+        since=_day(values, "ALPHA_SINCE"),
         reports_kept=_kept(values),
         simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
         simulated_planted_ic=_number(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),

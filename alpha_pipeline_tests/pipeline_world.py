@@ -11,13 +11,17 @@ from alpha_pipeline.errors import UnknownTickerError
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import PROFILES, SourceKind
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer, PriceSource, Reading
+from alpha_pipeline.sources.simulation.instruments import HORIZON_FIRST
 from alpha_pipeline.steps import features, signals
 from alpha_pipeline.steps.forecasting import forecast_tickers
-from alpha_pipeline.steps.ingest import FIRST_BAR, ingest_ticker
+from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.training import train_experiment
 from alpha_pipeline.warehouse.store import Warehouse
 
 QUICK = PROFILES["quick"]
+
+# The first session of the simulated market and of the real bars.
+FIRST_BAR = HORIZON_FIRST
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def ingest_all(
 ) -> None:
     """Bars of the tickers up to a session."""
     for ticker in tickers:
-        ingest_ticker(warehouse, source, ticker, first=first, through=through, now=after_close(through))
+        ingest_ticker(warehouse, source, ticker, since=first, through=through, now=after_close(through))
 
 
 def build_features(warehouse: Warehouse, tickers: Sequence[str]) -> None:

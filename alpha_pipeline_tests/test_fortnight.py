@@ -101,7 +101,7 @@ class Diary:
     def evening(self, world: World, day: dt.date, warehouse: Warehouse) -> None:
         """Refresh, and build everything that is made of bars."""
         world.server.now = now = after_close(day)
-        done = ingest_tickers(warehouse, world.source, TICKERS, first=lambda _: START, through=day, now=now)
+        done = ingest_tickers(warehouse, world.source, TICKERS, since=START, through=day, now=now)
         self.reports[day] = dict(done)
         build_features(warehouse, TICKERS)
         self.bars[day] = warehouse.read(raw.BARS)

@@ -16,14 +16,13 @@ from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.reports.run_card import STORED, digest
 from alpha_pipeline.sources.simulated import simulate
 from alpha_pipeline.steps import features, signals
-from alpha_pipeline.steps.ingest import FIRST_BAR
 from alpha_pipeline.steps.run_card import run_card
 from alpha_pipeline.universe import CORE, SECTORS
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.signals import MAG7_VOTE, QQQ_POSITION, SECTOR_ROTATION, VIX_REGIME
-from alpha_pipeline_tests.pipeline_world import FrameSource, build_features, ingest_all, retrained, run_all
+from alpha_pipeline_tests.pipeline_world import FIRST_BAR, FrameSource, build_features, ingest_all, retrained, run_all
 
 PRICES = ("open", "high", "low", "close", "adj_close")
 # What says when and not what.

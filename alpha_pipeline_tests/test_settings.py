@@ -36,6 +36,7 @@ def test_defaults() -> None:
         ("ALPHA_REPORTS_KEPT", "none", "a whole number above 0, or all"),
         ("ALPHA_NOW", "yesterday", "ISO time"),
         ("ALPHA_THROUGH", "30.6.2025", "ISO date"),
+        ("ALPHA_SINCE", "2005", "ISO date"),
         ("ALPHA_SIMULATED_SEED", "7.9", "a whole number"),
         ("ALPHA_SIMULATED_PLANTED_IC", "much", "a number"),
         ("ALPHA_YAHOO_RATE", "0", "a number above 0"),

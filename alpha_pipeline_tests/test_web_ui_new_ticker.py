@@ -14,7 +14,6 @@ from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.simulated import simulate
-from alpha_pipeline.steps.ingest import FIRST_BAR
 from alpha_pipeline.universe import CORE, HOLDINGS
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
@@ -24,6 +23,7 @@ from alpha_pipeline_tests.browser import MARKS, Reader, a_reader
 from alpha_pipeline_tests.defs.served import Served, eventually, serve
 from alpha_pipeline_tests.defs.world import World
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, Trade
+from alpha_pipeline_tests.pipeline_world import FIRST_BAR
 
 pytestmark = [*MARKS, pytest.mark.minutes(3)]
 LAST = dt.date(2016, 11, 25)

@@ -21,7 +21,7 @@ import polars as pl
 
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.registry import make_source
-from alpha_pipeline.steps.ingest import first_bar, ingest_tickers
+from alpha_pipeline.steps.ingest import ingest_tickers
 from alpha_pipeline.universe import CORE, HOLDINGS, MAG7
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
@@ -59,7 +59,7 @@ def fill_core(settings: Settings, last: dt.date) -> None:
     """The bars of the core: what the features of any ticker look at."""
     warehouse, source = Warehouse(settings.warehouse), make_source(settings)
     claim_market(warehouse, MarketRecord(source.kind, source.market))
-    done = ingest_tickers(warehouse, source, CORE, first=first_bar, through=last, now=settings.now())
+    done = ingest_tickers(warehouse, source, CORE, through=last, now=settings.now())
     wrong = [f"{ticker}: {said}" for ticker, said in done if getattr(said, "status", "failed") != "complete"]
     if wrong:
         raise SystemExit("; ".join(wrong))

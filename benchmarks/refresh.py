@@ -37,8 +37,9 @@ from curl_cffi.requests import Response, Session
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.sources.registry import make_source
+from alpha_pipeline.sources.simulation.instruments import HORIZON_FIRST
 from alpha_pipeline.sources.yahoo import YahooSource
-from alpha_pipeline.steps.ingest import FIRST_BAR, IngestReport, ingest_ticker, ingest_tickers
+from alpha_pipeline.steps.ingest import IngestReport, ingest_ticker, ingest_tickers
 from alpha_pipeline.universe import UNIVERSE
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tickers import followed
@@ -129,7 +130,6 @@ def ours(url: str, folder: Path, session: dt.date) -> Spent:
             warehouse,
             Meter(source, spent),
             followed(warehouse),
-            first=lambda _: FIRST_BAR,
             through=session,
             now=after_close(session),
         )
@@ -147,7 +147,7 @@ def naive(url: str, folder: Path, session: dt.date) -> Spent:
     with measured() as spent:
         for ticker in UNIVERSE:
             begin, end = time.thread_time(), session + dt.timedelta(days=1)
-            frame = yf.download(ticker, start=FIRST_BAR, end=end, progress=False, threads=False, session=asked)
+            frame = yf.download(ticker, start=HORIZON_FIRST, end=end, progress=False, threads=False, session=asked)
             spent.cpu_of_fetches += time.thread_time() - begin
             assert frame is not None
             assert len(frame), ticker
@@ -174,7 +174,7 @@ def profile(url: str, folder: Path, session: dt.date) -> Spent:
     profiler = cProfile.Profile()
     with measured() as spent, profiler:
         for ticker in followed(warehouse):
-            report: IngestReport = ingest_ticker(warehouse, source, ticker, first=FIRST_BAR, through=session, now=now)
+            report: IngestReport = ingest_ticker(warehouse, source, ticker, through=session, now=now)
             assert report.status == "complete", report
     pstats.Stats(profiler).strip_dirs().sort_stats("cumulative").print_stats(PROFILE_LINES)
     return spent

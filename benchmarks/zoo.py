@@ -28,7 +28,7 @@ from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.settings import PROFILES, Profile
 from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.steps import features
-from alpha_pipeline.steps.ingest import first_bar, ingest_tickers
+from alpha_pipeline.steps.ingest import ingest_tickers
 from alpha_pipeline.steps.training import courses, train_experiment
 from alpha_pipeline.training.trainer import Chain
 from alpha_pipeline.universe import CORE
@@ -65,7 +65,7 @@ def tickers_of(experiment: Experiment) -> list[str]:
 def fill(warehouse: Warehouse, bars: Path, last: dt.date, experiments: Sequence[Experiment]) -> None:
     """Bars, features and targets of the core, and of what the experiments are trained on."""
     tickers = list(dict.fromkeys([*CORE, *(ticker for one in experiments for ticker in tickers_of(one))]))
-    done = ingest_tickers(warehouse, FilesSource(bars), tickers, first=first_bar, through=last, now=after_close(last))
+    done = ingest_tickers(warehouse, FilesSource(bars), tickers, through=last, now=after_close(last))
     wrong = [f"{ticker}: {said}" for ticker, said in done if isinstance(said, Exception)]
     if wrong:
         raise SystemExit("; ".join(wrong))

@@ -29,6 +29,7 @@ def settings_from(
     profile: Texts = None,
     seeds: Texts = None,
     through: Texts = None,
+    since: Texts = None,
     *,
     of_market: bool = False,
 ) -> Settings:
@@ -40,6 +41,7 @@ def settings_from(
         "ALPHA_PROFILE": one_of("--profile", profile),
         "ALPHA_SEEDS": one_of("--seeds", seeds),
         "ALPHA_THROUGH": one_of("--through", through),
+        "ALPHA_SINCE": one_of("--since", since),
     }
     settings = load_settings(flags)
     if settings.warehouse.exists() and not settings.warehouse.is_dir():
@@ -99,13 +101,13 @@ def usable_source(settings: Settings) -> "PriceSource":
 
 def require_something(settings: Settings, source: "PriceSource", asked: Sequence[str] | None) -> None:
     """Refuse files of which nothing can be taken, before a new warehouse has a trace of them."""
-    from alpha_pipeline.steps.admission import last_wanted, require_acceptable
+    from alpha_pipeline.steps.admission import require_acceptable
     from alpha_pipeline.steps.refresh import wanted
     from alpha_pipeline.warehouse.store import Warehouse
 
     held = Warehouse(settings.warehouse)
     names = wanted(held, source) if asked is None else asked
-    require_acceptable(held, source, names, last_wanted(settings), settings.now())
+    require_acceptable(held, source, names, settings)
 
 
 def said_of_bars(settings: Settings, source: "PriceSource") -> list[str]:

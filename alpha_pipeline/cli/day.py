@@ -25,6 +25,7 @@ from alpha_pipeline.cli.options import (
     PathOption,
     ProfileOption,
     SeedsOption,
+    SinceOption,
     SourceOption,
     ThroughOption,
     TickersOption,
@@ -51,10 +52,11 @@ def run(
     seeds: SeedsOption = None,
     tickers: TickersOption = None,
     through: ThroughOption = None,
+    since: SinceOption = None,
     experiments: ExperimentsOption = None,
 ) -> None:
     """From bars to the next session's QQQ position: ingest, train what is missing, forecast, signal, score."""
-    settings = settings_from(source, path, warehouse, profile, seeds, through)
+    settings = settings_from(source, path, warehouse, profile, seeds, through, since)
     chosen = named_experiments(experiments)
     asked = named_tickers(tickers, settings)
     source_of_bars = usable_source(settings)

@@ -19,6 +19,9 @@ TickersOption = Annotated[
     typer.Option("--tickers", metavar="NAMES", help="Separated by commas, or the flag again; default: all followed."),
 ]
 ThroughOption = Annotated[Texts, typer.Option("--through", metavar="DATE", help="Last session to use, ISO date.")]
+SinceOption = Annotated[
+    Texts, typer.Option("--since", metavar="DATE", help="First session to ask for, of held tickers too, ISO date.")
+]
 ExperimentsOption = Annotated[
     Texts, typer.Option("--experiments", metavar="NAMES", help="Separated by commas, or the flag again; default: all.")
 ]

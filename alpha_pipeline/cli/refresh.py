@@ -13,7 +13,14 @@ from alpha_pipeline.cli.context import (
     settings_from,
     usable_source,
 )
-from alpha_pipeline.cli.options import PathOption, SourceOption, ThroughOption, TickersOption, WarehouseOption
+from alpha_pipeline.cli.options import (
+    PathOption,
+    SinceOption,
+    SourceOption,
+    ThroughOption,
+    TickersOption,
+    WarehouseOption,
+)
 from alpha_pipeline.cli.terminal import console, errors, print_lines
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.settings import Settings
@@ -36,6 +43,7 @@ def refresh(
     warehouse: WarehouseOption = None,
     tickers: TickersOption = None,
     through: ThroughOption = None,
+    since: SinceOption = None,
     take_corrections: Annotated[
         bool,
         typer.Option("--take-corrections", help="Take over corrections of many held values at once too."),
@@ -45,7 +53,7 @@ def refresh(
     ] = False,
 ) -> None:
     """Bring bars and nothing else, and say what became of each ticker; exit code 1 when no ticker has bars then."""
-    settings = settings_from(source, path, warehouse, through=through, of_market=source is None)
+    settings = settings_from(source, path, warehouse, through=through, since=since, of_market=source is None)
     asked = named_tickers(tickers, settings)
     bars = usable_source(settings)
     if dry_run:
@@ -78,6 +86,7 @@ def _rehearsed(
             names,
             through=last_wanted(settings),
             now=settings.now(),
+            since=settings.since,
             take_corrections=take_corrections,
         ):
             outcomes[ticker] = outcome

@@ -33,10 +33,10 @@ def alert_on_failure(context: dg.RunFailureSensorContext, alpha: AlphaResource) 
     run_status=dg.DagsterRunStatus.SUCCESS,
     monitored_jobs=[jobs.RESULTS],
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells of stale data, exit_longs and leaks found, once a session has its results.",
+    description="Tells of stale data, exit_longs, leaks found and answers set aside, once a session has its results.",
 )
 def alert_after_results(context: dg.RunStatusSensorContext, alpha: AlphaResource) -> None:
-    """Stale data, `exit_longs` and leaks found, of the session that was just finished."""
+    """Stale data, `exit_longs`, leaks found and answers set aside, of the session that was just finished."""
     session = context.dagster_run.tags.get(SESSION_TAG)
     through = dt.date.fromisoformat(session) if session is not None else alpha.through()
     warehouse = alpha.warehouse()

@@ -13,6 +13,7 @@ from alpha_pipeline.errors import TableError
 from alpha_pipeline.ingestion.coverage import in_words, missing_sessions
 from alpha_pipeline.ingestion.second_opinion import TOLERANCE, closes, disagreements
 from alpha_pipeline.steps.admission import behind
+from alpha_pipeline.steps.disputed import disputed
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
@@ -86,6 +87,16 @@ def fresh(alpha: AlphaResource) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset=BARS.asset_key, description="No answer of the source contradicts the bars that are held.")
+def undisputed(alpha: AlphaResource) -> dg.AssetCheckResult:
+    """Names each ticker, the share of its bars that an answer would rewrite, and two values side by side."""
+    found = disputed(alpha.warehouse())
+    words = " ".join(one.words for one in found)
+    return dg.AssetCheckResult(
+        passed=not found, metadata={"tickers": len({one.ticker for one in found}), "set_aside": words or "-"}
+    )
+
+
 @dg.asset_check(asset=BARS.asset_key, description=f"The closes of {VIX} agree with CBOE's to {TOLERANCE:.1%}.")
 def vix_agrees(alpha: AlphaResource) -> dg.AssetCheckResult:
     """Shows both closes of each session on which they disagree, the newest first."""
@@ -132,4 +143,4 @@ def decided(alpha: AlphaResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=_WARN, metadata={"reason": reason})
 
 
-CHECKS = [*(_schema_check(table) for table in TABLES), complete, fresh, vix_agrees, no_look_ahead, decided]
+CHECKS = [*(_schema_check(table) for table in TABLES), complete, fresh, undisputed, vix_agrees, no_look_ahead, decided]

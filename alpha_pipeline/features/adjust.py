@@ -4,6 +4,8 @@ from typing import Final
 
 import polars as pl
 
+from alpha_pipeline.ingestion.actions import without_twins
+
 # A dividend in the action table is believed when the source's own adjustment agrees with it this well, or is not
 # there yet; and two adjusted closes whose ratio to their closes differs by less than this are of one basis.
 AGREES: Final = 1e-3
@@ -44,7 +46,7 @@ def anchored(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
 
 def _paid(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.Series:
     """What was paid per share since the bar before, for each bar; a payment without a bar counts at the next one."""
-    payments = actions.filter(pl.col("kind").is_in(["dividend", "capital_gain"])).sort("session")
+    payments = without_twins(actions).filter(pl.col("kind").is_in(["dividend", "capital_gain"])).sort("session")
     places = bars.select("ticker", "session", at="session").sort("session")
     due = payments.join_asof(places, on="session", by="ticker", strategy="forward", check_sortedness=False)
     sums = due.group_by("ticker", session="at").agg(pl.col("value").sum())

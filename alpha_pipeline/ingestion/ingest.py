@@ -7,7 +7,13 @@ import polars as pl
 
 from alpha_pipeline import sessions
 from alpha_pipeline.ingestion import coverage, quality, restatement
+from alpha_pipeline.ingestion.actions import actions_of
+from alpha_pipeline.ingestion.basis import Basis
+from alpha_pipeline.ingestion.disputes import WOULD_REWRITE, rewriting_in_words, settled
+from alpha_pipeline.ingestion.jumps import split_ratios
 from alpha_pipeline.sources.base import ACTION_SCHEMA, Answer
+
+_SAID = ("ticker", "session", *quality.VALUES)
 
 
 @dataclass(frozen=True)
@@ -21,9 +27,10 @@ class Ingested:
         quarantine: all of the ticker's `raw.quarantine`, held and fresh.
         coverage: the ticker's row of `raw.coverage`, without what was refused.
         refused: rows of the answer that were not taken: columns session, reason, and those of its values.
-        notes: what was mended, set aside and why, sentences.
         needs_full_history: rows held from before the answer are on the basis before a split or dividend.
             Write nothing: ask again from the first held session.
+        notes: what was mended, refused for more than a row's own sake, or set aside, one sentence each, with two values
+            side by side.
     """
 
     bars: pl.DataFrame
@@ -37,7 +44,14 @@ class Ingested:
 
 
 def ingest(
-    answer: Answer, held: pl.DataFrame, held_quarantine: pl.DataFrame, *, now: dt.datetime, through: dt.date
+    answer: Answer,
+    held: pl.DataFrame,
+    held_quarantine: pl.DataFrame,
+    *,
+    now: dt.datetime,
+    through: dt.date,
+    known_actions: pl.DataFrame | None = None,
+    take_corrections: bool = False,
 ) -> Ingested:
     """Turn an answer into trusted bars.
 
@@ -48,8 +62,13 @@ def ingest(
         now: when the answer was fetched (UTC). A bar is final if its session, with the buffer, was over by
         then.
         through: the last session wanted.
+        known_actions: the ticker's `raw.actions`, for what the answer does not name.
+        take_corrections: take corrections of final bars, however many.
     """
-    judged = quality.judge(answer, through)
+    named = actions_of(answer, through)
+    known = named if known_actions is None else pl.concat([known_actions.select(*ACTION_SCHEMA), named])
+    splits = split_ratios(known)
+    judged = quality.judge(answer, through, held, splits)
     fresh = judged.accepted.with_columns(
         pl.col("volume").round(),
         source=pl.lit(answer.source),
@@ -58,21 +77,18 @@ def ingest(
     )
     fresh = fresh.select(pl.col(name).cast(dtype) for name, dtype in restatement.BARS_SCHEMA.items())
     bad_prints = judged.refused.filter(pl.col("reason") == "suspicious_print")
-    compared = restatement.compare(held, fresh, bad_prints, now)
+    basis = Basis(splits, pays=named.filter(pl.col("kind") != "split").height > 0)
+    compared = restatement.compare(held, fresh, bad_prints, now, basis=basis, take_corrections=take_corrections)
+    aside = compared.set_aside
+    set_aside = aside.select(*_SAID, reason=pl.lit(WOULD_REWRITE))
+    refused = pl.concat([judged.refused.drop("is_final"), set_aside], how="diagonal_relaxed")
     return Ingested(
         bars=compared.bars,
-        actions=_actions(answer, through),
+        actions=named,
         revisions=compared.revisions,
-        quarantine=quality.quarantined(held_quarantine, judged.refused, answer.source, now),
+        quarantine=quality.quarantined(settled(held_quarantine, fresh, aside), refused, answer.source, now),
         coverage=coverage.cover(answer.ticker, compared.bars, through),
-        refused=judged.refused,
+        refused=refused,
         needs_full_history=compared.needs_full_history,
+        notes=(*judged.notes, *rewriting_in_words(held, aside, compared.n_compared)),
     )
-
-
-def _actions(answer: Answer, through: dt.date) -> pl.DataFrame:
-    """The answer's actions up to `through`, one per session and kind, the last one said."""
-    value = pl.col("value")
-    known = answer.actions.filter(pl.col("session") <= through, value > 0, value.is_finite())
-    known = known.unique(["session", "kind"], keep="last", maintain_order=True)
-    return known.select(*ACTION_SCHEMA).sort("session", "kind")

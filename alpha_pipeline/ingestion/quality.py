@@ -5,6 +5,7 @@ True extremes are no errors: a fund that loses 83 % in a day and stays there is 
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -12,6 +13,10 @@ from typing import Final
 import polars as pl
 
 from alpha_pipeline import sessions
+from alpha_pipeline.ingestion.jumps import split_ratios
+from alpha_pipeline.ingestion.scale import is_held, other_scale
+from alpha_pipeline.ingestion.unsplit import CONFIRMING_SESSIONS, broken, mended
+from alpha_pipeline.ingestion.words import in_words
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.universe import is_index
 
@@ -35,14 +40,14 @@ SPIKE_FACTOR: Final = 5.0
 # does is refused, until the next answer confirms it.
 EDGE_SPIKE_FACTOR: Final = 20.0
 LARGEST_VOLUME: Final = 9e18  # what an Int64 holds
-# Ratios at which shares are split or merged. A price that opens at such a ratio of the last close, and stays, without
-# a split in the action table most likely is one that the source has not carried through its history yet. 3:2 is left
-# out, since stocks do rise by half; so is 6:1, rare and near SVXY's fall to 0.163. No true move of the real bars comes
-# as near to one of these.
-SPLIT_RATIOS: Final = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100)
-NEAR_RATIO: Final = 0.05
-# After so many sessions a source would have mended it: the move is taken for true.
-CONFIRMING_SESSIONS: Final = 10
+# A bar that moves has traded. Where most bars of a ticker have a volume, one of none that moves lost it, unless so many
+# reverse splits lie ahead of it that its few shares round to none (UVXY to 2014, above 2e8).
+MOSTLY: Final = 0.5
+LARGEST_ROUNDED: Final = 1e6
+# Dates of another calendar or zone: more than this share of the days are no sessions, and as many sessions are missing.
+# A London or Tokyo calendar differs on up to 4 days in 100, a shift by one day on 20.
+OTHER_CALENDAR: Final = 0.1
+FEWEST_DAYS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,19 @@ class Judgement:
     """An answer's rows, split.
 
     Attributes:
-        accepted: columns of the answer's bars, one row per session, ascending, values as they came.
+        accepted: columns of the answer's bars, one row per session, ascending, values as they came, or mended.
         refused: the same columns and ``reason``.
+        notes: what was mended or refused for more than a row's own sake, one sentence each.
     """
 
     accepted: pl.DataFrame
     refused: pl.DataFrame
+    notes: tuple[str, ...] = ()
 
 
-def judge(answer: Answer, through: dt.date) -> Judgement:
+def judge(
+    answer: Answer, through: dt.date, held: pl.DataFrame | None = None, splits: Mapping[dt.date, float] | None = None
+) -> Judgement:
     """Split an answer's rows into accepted and refused.
 
     Of the rows of one session that all look sound the last is kept; earlier ones that differ are refused, and
@@ -67,25 +76,74 @@ def judge(answer: Answer, through: dt.date) -> Judgement:
     Args:
         answer: what a source said.
         through: the last session wanted; later rows are refused.
+        held: the ticker's `raw.bars`; which of two scales is right is told by them.
+        splits: new shares per old one by session, where more are known than the answer names.
     """
+    held = pl.DataFrame(schema={"session": pl.Date, **dict.fromkeys(VALUES, pl.Float64)}) if held is None else held
+    splits = {**(splits or {}), **split_ratios(answer.actions)}
     rows = answer.bars.filter(~_is_empty())
     if is_index(answer.ticker):
         rows = rows.with_columns(pl.col("volume").fill_nan(None).fill_null(0.0))
-    rows = rows.with_columns(reason=_first_broken(through))
+    rows = rows.with_columns(reason=pl.coalesce(_first_broken(through), _of_other_calendar(rows)))
     sound = rows.filter(pl.col("reason").is_null())
     sound = sound.unique(["session", *VALUES], keep="last", maintain_order=True)
     superseded = pl.col("session").is_duplicated() & ~pl.col("session").is_last_distinct()
     sound = sound.with_columns(reason=pl.when(superseded).then(pl.lit("duplicate")))
     single = sound.filter(pl.col("reason").is_null()).sort("session")
-    single = single.with_columns(reason=pl.when(_is_suspicious()).then(pl.lit("suspicious_print")))
-    if not is_index(answer.ticker):
-        single = _with_unexplained(single, answer.actions)
+    single = single.with_columns(reason=_between_rows(single, held, splits, answer.ticker))
+    on_one_scale = single.filter(pl.col("reason").is_null())
+    even, mending = mended(on_one_scale, splits)
+    even = even.with_columns(reason=broken(even, splits, is_held(even, held), _first_of(held)))
     is_refused = pl.col("reason").is_not_null()
-    refused = pl.concat([frame.filter(is_refused) for frame in (rows, sound, single)])
+    # What is refused is kept as it came, not as it was mended.
+    parted = on_one_scale.with_columns(even.get_column("reason"))
+    refused = pl.concat([frame.filter(is_refused) for frame in (rows, sound, single, parted)])
     return Judgement(
-        accepted=single.filter(~is_refused).drop("reason"),
+        accepted=even.filter(~is_refused).drop("reason"),
         refused=refused.sort("session", "reason", *VALUES),
+        notes=(*mending, *in_words(refused, single)),
     )
+
+
+def _first_of(held: pl.DataFrame) -> dt.date | None:
+    days: list[dt.date] = held.get_column("session").to_list()
+    return min(days, default=None)
+
+
+def _between_rows(rows: pl.DataFrame, held: pl.DataFrame, splits: Mapping[dt.date, float], ticker: str) -> pl.Series:
+    """Why a row cannot stand beside the others, single rows of each session, ascending; null where it can."""
+    prices, adjusted = other_scale(rows, splits, is_held(rows, held), n_recent=CONFIRMING_SESSIONS)
+    single = rows.with_row_index().filter(~pl.Series(prices))
+    prints = single.filter(_is_suspicious()).get_column("index")
+    is_print = rows.with_row_index().get_column("index").is_in(prints.implode())
+    lost = _lost_volume(rows, held) if not is_index(ticker) else pl.lit(value=False)
+    rules = (
+        ("other_scale", pl.Series(prices)),
+        ("suspicious_print", is_print),
+        ("adj_close_other_scale", pl.Series(adjusted)),
+        ("volume_lost", lost),
+    )
+    return rows.select(reason=pl.coalesce(pl.when(broken).then(pl.lit(name)) for name, broken in rules)).to_series()
+
+
+def _lost_volume(rows: pl.DataFrame, held: pl.DataFrame) -> pl.Expr:
+    """Whether a bar moved without volume, of a ticker whose bars mostly have one."""
+    volumes = pl.concat([rows.get_column("volume"), held.get_column("volume").cast(pl.Float64)])
+    is_traded = len(volumes) > 0 and (volumes > 0).sum() >= MOSTLY * len(volumes)
+    moved = pl.col("high") > pl.col("low") * (1 + TOLERANCE)
+    return (pl.col("volume") == 0) & moved & (pl.col("close") < LARGEST_ROUNDED) & pl.lit(is_traded)
+
+
+def _of_other_calendar(rows: pl.DataFrame) -> pl.Expr:
+    """The reason for every row of an answer whose days are those of another calendar, or shifted; else null."""
+    days = set(rows.get_column("session").drop_nulls())
+    none = pl.lit(None, dtype=pl.String)
+    if len(days) < FEWEST_DAYS:
+        return none
+    expected = set(sessions.between(min(days), max(days)))
+    outside, missing = len(days - expected), len(expected - days)
+    is_other = min(outside, missing) > OTHER_CALENDAR * len(days)
+    return pl.lit("other_calendar") if is_other else none
 
 
 def quarantined(held: pl.DataFrame, refused: pl.DataFrame, source: str, now: dt.datetime) -> pl.DataFrame:
@@ -111,32 +169,6 @@ def _is_empty() -> pl.Expr:
     no_price = [pl.col(name).fill_nan(None).is_null() for name in PRICES]
     no_volume = pl.col("volume").fill_nan(None).fill_null(0.0) == 0
     return pl.all_horizontal(pl.col("session").is_not_null(), no_volume, *no_price)
-
-
-def _with_unexplained(rows: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """The rows, refused from a recent move on that looks like a split and that the action table does not explain.
-
-    A split in the table explains a move only in reverse: prices are split-adjusted, so one that shows in them was not
-    carried through, or twice. What lies after the move may be on another basis than what lies before.
-    """
-    splits = actions.filter(kind="split").group_by("session").agg(pl.col("value").product().alias("split"))
-    sound = rows.filter(pl.col("reason").is_null()).join(splits, on="session", how="left", maintain_order="left")
-    before = pl.col("close").shift(1)
-    # Two rows cannot accuse each other: a level before the move is three closes.
-    gap = pl.when(pl.int_range(pl.len()) >= 3).then(pl.col("open") / before)
-    stays = pl.col("close") / pl.col("open")
-    listed = pl.any_horizontal(_near(gap, float(ratio)) for ratio in SPLIT_RATIOS)
-    own = _near(gap, pl.col("split")) & ((pl.col("split") - 1).abs() > 2 * NEAR_RATIO)
-    is_break = pl.when(pl.col("split").is_null()).then(listed).otherwise(own) & stays.is_between(0.8, 1.25)
-    recent = sound.select("session", is_break=is_break.fill_null(value=False)).tail(CONFIRMING_SESSIONS)
-    first = recent.filter("is_break").get_column("session").min()
-    is_after = pl.col("reason").is_null() & (pl.col("session") >= pl.lit(first, dtype=pl.Date))
-    return rows.with_columns(reason=pl.when(is_after).then(pl.lit("unexplained_move")).otherwise("reason"))
-
-
-def _near(gap: pl.Expr, ratio: pl.Expr | float) -> pl.Expr:
-    """Whether a gap is a ratio or its inverse."""
-    return ((gap / ratio - 1).abs() < NEAR_RATIO) | ((gap * ratio - 1).abs() < NEAR_RATIO)
 
 
 def _first_broken(through: dt.date) -> pl.Expr:

@@ -17,7 +17,7 @@ MUCH_REFUSED: Final = 0.01
 
 # Rules whose rows hold no value to show: what stood there in a file is in the answer's notes.
 _UNREADABLE: Final = frozenset({"session_missing", "price_missing", "volume_missing"})
-# The columns that a rule is about, and what is expected of them.
+# The columns that a rule is about, and what is expected of them; of a rule about many rows the notes tell.
 _FORMS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "session_missing": ((), "a date such as 2025-06-30"),
     "outside_calendar": ((), f"a date from {sessions.CALENDAR_FIRST} to {sessions.CALENDAR_LAST}"),
@@ -34,7 +34,6 @@ _FORMS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "volume_too_large": (("volume",), "a number of shares that can be"),
     "duplicate": (("close",), "one row a session"),
     "suspicious_print": (("close",), "a price near those before and after it"),
-    "unexplained_move": (("close",), "a price near the one before, or a split that explains it"),
 }
 
 
@@ -81,21 +80,22 @@ def refusals(
     named: set[dt.date] = set(refused.get_column("session").drop_nulls())
     wanted = {day for day in named if day <= through and sessions.is_session(day)}
     held = set(bars.filter("is_final").get_column("session"))
-    counted = [_counted(answer, refused, place)] if refused.height else []
+    told = [*answer.notes, *notes]
+    counted = [_counted(answer, refused, place, told)] if refused.height else []
     return Refusals(
         n_rows=answer.bars.height,
         n_refused=refused.height,
         n_lost=len(wanted - held),
-        words=" ".join([*counted, *answer.notes, *notes]),
+        words=" ".join(words if words.endswith(".") else f"{words}." for words in [*counted, *told]),
     )
 
 
-def _counted(answer: Answer, refused: pl.DataFrame, place: str) -> str:
+def _counted(answer: Answer, refused: pl.DataFrame, place: str, told: Sequence[str]) -> str:
     """How many rows were refused, by rule, the most frequent first, each with the first of its rows."""
     reasons = []
     by_rule = [(str(rule), rows) for (rule,), rows in refused.group_by("reason", maintain_order=True)]
     for rule, rows in sorted(by_rule, key=lambda one: -one[1].height):
-        is_told = answer.notes and rule in _UNREADABLE
+        is_told = (answer.notes and rule in _UNREADABLE) or (told and rule not in _FORMS)
         first = "" if is_told else f" ({_offender(rule, rows.row(0, named=True))})"
         reasons.append(f"{rule} {rows.height:,}{first}")
     where = f" of {place}" if place else ""

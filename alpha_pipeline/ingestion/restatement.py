@@ -3,7 +3,8 @@
 Yahoo rewrites the past: a split rescales every earlier row, a dividend every earlier adjusted close, and a
 bar fetched during the session was not final. The fresh values win, the replaced ones are kept as revisions,
 and a row that says the same keeps the time at which it was first fetched, so that a repeated run changes
-nothing.
+nothing. An answer that corrects many final bars without a split or dividend is of another zone, vendor or scale: it is
+set aside.
 """
 
 import datetime as dt
@@ -12,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from alpha_pipeline.ingestion.basis import SAME_RATIO, Basis, explained, most_corrections, moved
 from alpha_pipeline.ingestion.quality import PRICES, VALUES
 
 BARS_SCHEMA: Final = {
@@ -34,10 +36,8 @@ REVISIONS_SCHEMA: Final = {
     "cause": pl.String(),
 }
 
-# Two downloads of one price differ by float32 noise of up to 1.2e-7; a cent on 1000 is 1e-5.
-SAME: Final = 1e-6
-# Rescaled prices are rounded again, so the ratios of one split agree less closely than equal prices do.
-SAME_RATIO: Final = 1e-4
+# So many of the bars next to the new ones have to be the held ones, for the new ones to be of the same series.
+AGREEING: Final = 5
 
 
 @dataclass(frozen=True)
@@ -49,32 +49,50 @@ class Comparison:
         revisions: columns of `REVISIONS_SCHEMA`: what was replaced or withdrawn.
         needs_full_history: a split or dividend moved the earliest row that the answer shares with the held
             bars, and earlier rows are held: those are still on the old basis.
+        set_aside: bars of the answer that would rewrite the history, columns of `BARS_SCHEMA`; none of them was taken.
+        n_compared: final bars that both hold.
     """
 
     bars: pl.DataFrame
     revisions: pl.DataFrame
     needs_full_history: bool
+    set_aside: pl.DataFrame
+    n_compared: int
 
 
-def compare(held: pl.DataFrame, fresh: pl.DataFrame, withdrawn: pl.DataFrame, now: dt.datetime) -> Comparison:
+def compare(
+    held: pl.DataFrame,
+    fresh: pl.DataFrame,
+    withdrawn: pl.DataFrame,
+    now: dt.datetime,
+    *,
+    basis: Basis | None = None,
+    take_corrections: bool = False,
+) -> Comparison:
     """Merge fresh bars into the held ones.
 
     Held sessions that the answer lacks stay, on the basis of the answer: where the bars around one were rescaled
     by a split or dividend it is rescaled alike, and where they disagree it is withdrawn, because either basis would
     make a false return. A bar that is not final never replaces one that is.
 
+    More than `most_corrections` of final bars at once are not taken: what differs is set aside, and so are new bars
+    unless those held next to them are confirmed.
+
     Args:
         held: `raw.bars` of the ticker.
         fresh: trusted bars of the answer, columns of `BARS_SCHEMA`.
         withdrawn: rows of the answer that turned out to be bad prints; a held bar that is one is taken out.
         now: when the held values are superseded.
+        basis: which splits and payments are listed.
+        take_corrections: take corrections, however many.
     """
-    held = held.select(*BARS_SCHEMA)
-    pairs = held.join(fresh, on="session", suffix="_fresh")
-    is_newer = pl.col("fetched_at") > pl.col("fetched_at_fresh")  # another process asked later and wrote first
-    is_kept = ~_differs() | is_newer | (pl.col("is_final") & ~pl.col("is_final_fresh"))
-    changed = pairs.filter(~is_kept).with_columns(cause=_cause(pairs))
-    same_print = pl.all_horizontal(~_moved(name) for name in VALUES)
+    held, basis = held.select(*BARS_SCHEMA), basis or Basis({})
+    aside = fresh.clear() if take_corrections else _would_rewrite(held, fresh, basis)
+    if aside.height:
+        fresh, withdrawn = fresh.join(aside, on="session", how="anti"), withdrawn.clear()
+    pairs = _pairs(held, fresh, basis)
+    changed = pairs.filter("is_changed")
+    same_print = pl.all_horizontal(~moved(name) for name in VALUES)
     retired = held.join(withdrawn, on="session", suffix="_fresh").filter(same_print)
     retired = retired.with_columns(cause=pl.lit("correction"))
     lacking = held.join(fresh, on="session", how="anti").join(retired, on="session", how="anti")
@@ -84,48 +102,39 @@ def compare(held: pl.DataFrame, fresh: pl.DataFrame, withdrawn: pl.DataFrame, no
     kept = held.join(revisions, on="session", how="anti")
     added = fresh.select(*BARS_SCHEMA).join(kept, on="session", how="anti")
     bars = pl.concat([kept, added, _rescaled(stranded, now)]).sort("session")
-    return Comparison(bars, revisions, _needs_full_history(held, pairs, changed))
+    n_compared = pairs.filter("is_final").height + aside.join(held.filter("is_final"), on="session").height
+    return Comparison(bars, revisions, _needs_full_history(held, pairs, changed), aside, n_compared)
 
 
-def _moved(name: str) -> pl.Expr:
-    """Whether a value differs by more than noise, relative to the larger of the two."""
-    old, new = pl.col(name), pl.col(f"{name}_fresh")
-    return (new - old).abs() > SAME * pl.max_horizontal(old.abs(), new.abs())
+def _pairs(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis) -> pl.DataFrame:
+    """The held bars beside the answer's, ascending, with is_changed, cause and is_explained."""
+    pairs = held.join(fresh, on="session", suffix="_fresh").sort("session")
+    is_newer = pl.col("fetched_at") > pl.col("fetched_at_fresh")  # another process asked later and wrote first
+    is_kept = ~_differs() | is_newer | (pl.col("is_final") & ~pl.col("is_final_fresh"))
+    return pairs.hstack(explained(pairs, basis)).with_columns(is_changed=~is_kept)
+
+
+def _would_rewrite(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis) -> pl.DataFrame:
+    """The bars of an answer that are not to be taken, because it corrects too many; none of an answer that does not."""
+    pairs = _pairs(held, fresh, basis)
+    compared = pairs.filter(pl.col("is_final"), pl.col("source") == pl.col("source_fresh"))
+    corrected = compared.filter("is_changed", ~pl.col("is_explained"))
+    if corrected.height <= most_corrections(compared.height):
+        return fresh.clear()
+    first, last = compared["session"][0], compared["session"][-1]
+    starts_alike = not compared.head(AGREEING)["is_changed"].any()
+    ends_alike = not compared.tail(AGREEING)["is_changed"].any()
+    session = pl.col("session")
+    is_confirmed = (pl.lit(starts_alike) & (session < first)) | (pl.lit(ends_alike) & (session > last))
+    unchanged = pairs.filter(~pl.col("is_changed"))
+    return fresh.join(unchanged, on="session", how="anti").filter(~is_confirmed).select(*BARS_SCHEMA)
 
 
 def _differs() -> pl.Expr:
     is_finalised = ~pl.col("is_final") & pl.col("is_final_fresh")
     # A bar that another source filled in gives way to the source's own.
     is_filled_in = pl.col("source") != pl.col("source_fresh")
-    return pl.any_horizontal(is_finalised, is_filled_in, *(_moved(name) for name in VALUES))
-
-
-def _cause(pairs: pl.DataFrame) -> pl.Expr:
-    """Why a row changed, judged from all rows that both answers hold."""
-    only_adj_close = _moved("adj_close") & ~pl.any_horizontal(_moved(n) for n in VALUES if n != "adj_close")
-    rescaling, ratio = _rescaling(pairs)
-    is_rescaled = _moved("close") & ((pl.col("close_fresh") / pl.col("close") / ratio - 1).abs() < SAME_RATIO)
-    return (
-        pl.when(~pl.col("is_final")).then(pl.lit("finalised"))
-        .when(is_rescaled).then(pl.lit(rescaling))
-        .when(only_adj_close).then(pl.lit("dividend"))
-        .otherwise(pl.lit("correction"))
-    )  # fmt: skip
-
-
-def _rescaling(pairs: pl.DataFrame) -> tuple[str, float]:
-    """The one ratio by which most moved closes moved, and what it means; NaN where they moved apart.
-
-    A split moves every earlier close by one ratio. So does a dividend where the source adjusts OHLC too;
-    there the volume stays, and close equals adj_close. A single row proves nothing.
-    """
-    ratio = (pl.col("close_fresh") / pl.col("close")).alias("ratio")
-    moved = pairs.filter(_moved("close"), pl.col("is_final")).select(ratio, _moved("volume").alias("volume"))
-    common = float(moved.select(pl.col("ratio").median().fill_null(float("nan"))).item())
-    n_agreeing = moved.filter((pl.col("ratio") / common - 1).abs() < SAME_RATIO).height
-    is_adjusted = pairs.filter(pl.col("close") != pl.col("adj_close")).is_empty()
-    meaning = "dividend" if is_adjusted and not moved.get_column("volume").any() else "split"
-    return meaning, common if n_agreeing >= max(2, moved.height / 2) else float("nan")
+    return pl.any_horizontal(is_finalised, is_filled_in, *(moved(name) for name in VALUES))
 
 
 def _stranded(lacking: pl.DataFrame, pairs: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
@@ -136,11 +145,15 @@ def _stranded(lacking: pl.DataFrame, pairs: pl.DataFrame, changed: pl.DataFrame)
     """
     rescaled = changed.filter(pl.col("cause").is_in(["split", "dividend"])).select("session", "cause")
     close_ratio, adj_ratio = (pl.col(f"{name}_fresh") / pl.col(name) for name in ("close", "adj_close"))
-    ratios = pairs.join(rescaled, on="session", how="left").select(
-        "session",
-        "cause",
-        close_ratio=pl.when(_moved("close"), pl.col("cause").is_not_null()).then(close_ratio).otherwise(1.0),
-        adj_ratio=pl.when(pl.col("cause").is_not_null()).then(adj_ratio).otherwise(1.0),
+    ratios = (
+        pairs.drop("cause")
+        .join(rescaled, on="session", how="left")
+        .select(
+            "session",
+            "cause",
+            close_ratio=pl.when(moved("close"), pl.col("cause").is_not_null()).then(close_ratio).otherwise(1.0),
+            adj_ratio=pl.when(pl.col("cause").is_not_null()).then(adj_ratio).otherwise(1.0),
+        )
     )
     around = lacking.sort("session").join_asof(ratios.sort("session"), on="session", strategy="backward")
     around = around.join_asof(ratios.sort("session"), on="session", strategy="forward", suffix="_after")

@@ -58,17 +58,14 @@ def require_usable(warehouse: Warehouse, source: PriceSource) -> None:
     )
 
 
-def require_acceptable(
-    warehouse: Warehouse, source: PriceSource, tickers: Sequence[str], through: dt.date, now: dt.datetime
-) -> None:
+def require_acceptable(warehouse: Warehouse, source: PriceSource, tickers: Sequence[str], settings: Settings) -> None:
     """Check that something of a source that lists its tickers can be taken, before a new warehouse has a trace of it.
 
     Args:
         warehouse: where to; nothing is asked where it holds bars already.
         source: where from; nothing is asked of a source on a network.
         tickers: Yahoo's names.
-        through: last session wanted.
-        now: the clock's time.
+        settings: the sessions wanted, and the clock.
 
     Raises:
         NotEnoughDataError: nothing can be taken of any ticker; it names the reasons.
@@ -76,7 +73,9 @@ def require_acceptable(
     if source.tickers() is None or read_market(warehouse) is not None:
         return
     reasons: dict[str, str] = {}
-    for ticker, outcome in rehearse(warehouse, source, tickers, through=through, now=now):
+    for ticker, outcome in rehearse(
+        warehouse, source, tickers, through=last_wanted(settings), now=settings.now(), since=settings.since
+    ):
         if not isinstance(outcome, AlphaError):
             return
         reasons[ticker] = reason(ticker, outcome)

@@ -13,6 +13,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.alerts import Alert, check, send
 from alpha_pipeline.steps.admission import behind
 from alpha_pipeline.steps.bar_problems import SESSIONS_TO_HINT, bar_problems
+from alpha_pipeline.steps.disputed import disputed
 from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.audit import AUDIT
@@ -59,8 +60,8 @@ def due_alerts(warehouse: Warehouse, through: dt.date, failures: Sequence[Failur
 
 
 def session_alerts(warehouse: Warehouse, through: dt.date) -> list[Alert]:
-    """Stale data, bars that someone has to look at, `exit_longs`, and what the leak audit found, as of a session."""
-    due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through))
+    """Stale data, bars and answers that someone has to look at, `exit_longs`, and leaks, as of a session."""
+    due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through), _disputed(warehouse))
     return [*(alert for alert in due if alert is not None), *_of_bars(warehouse)]
 
 
@@ -131,6 +132,8 @@ def _stale(warehouse: Warehouse, through: dt.date) -> Alert | None:
 def _of_bars(warehouse: Warehouse) -> list[Alert]:
     """Tickers that have failed for long, and those of which much was refused; the same words are the same alert."""
     found = bar_problems(warehouse)
+    disputes = {one.ticker for one in disputed(warehouse)}  # told by an alert of their own
+    grave = [ticker for ticker in found.grave if ticker not in disputes]
     due = {
         f"failing {','.join(found.hopeless)}": (
             found.hopeless,
@@ -138,8 +141,8 @@ def _of_bars(warehouse: Warehouse) -> list[Alert]:
             " ".join(found.failed),
         ),
         f"refused {hashlib.sha256(' '.join(found.refused).encode()).hexdigest()[:16]}": (
-            found.grave,
-            f"rows of {len(found.grave)} ticker(s) were refused",
+            grave,
+            f"rows of {len(grave)} ticker(s) were refused",
             " ".join(found.refused),
         ),
     }
@@ -177,6 +180,20 @@ def _leak(warehouse: Warehouse, through: dt.date) -> Alert | None:
         title=_title(warehouse, f"the audit found {bad.height} leak(s), session {through}"),
         body=f"Trust no forecast before it is mended; `alpha audit` looks again. {_in_a_line(said)}",
         kind="leak",
+    )
+
+
+def _disputed(warehouse: Warehouse) -> Alert | None:
+    found = disputed(warehouse)
+    if not found:
+        return None
+    named = ", ".join(dict.fromkeys(one.ticker for one in found))
+    return Alert(
+        # Once for each time at which rows were set aside, not once an evening.
+        key=f"disputed {','.join(f'{one.ticker} {one.reason} {one.since}' for one in found)}",
+        title=_title(warehouse, f"answers set aside, {named}"),
+        body=_in_a_line(" ".join(one.words for one in found)),
+        kind="disputed",
     )
 
 

@@ -13,24 +13,16 @@ from alpha_pipeline.errors import AlphaError, CoolingError, SourceError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.ingestion.refusals import Refusals, refusals
 from alpha_pipeline.sources.base import Answer, PriceSource
+from alpha_pipeline.steps.asking import asked, doubted, earliest, seam
 from alpha_pipeline.steps.outcomes import IngestReport, NothingTakenError, Outcome, coverage_row
-from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
 
-FIRST_BAR = dt.date(2010, 1, 4)
-# Spikes are rare, so what forecasts volatility learns from all there is of the index and of what it is measured on.
-LONG_HISTORY = {VIX: dt.date(1990, 1, 2), "SPY": dt.date(1993, 1, 29), "QQQ": dt.date(1999, 3, 10)}
 ROUNDS = 3
 LATE_SESSIONS = 5
 # To fetch, judge and keep a whole history on an idle machine, the time that a server takes apart.
 SECONDS_A_TICKER = 0.15
-
-
-def first_bar(ticker: str) -> dt.date:
-    """The first session asked for."""
-    return LONG_HISTORY.get(ticker, FIRST_BAR)
 
 
 def ingest_tickers(
@@ -38,11 +30,11 @@ def ingest_tickers(
     source: PriceSource,
     tickers: Sequence[str],
     *,
-    first: Callable[[str], dt.date],
     through: dt.date,
     now: dt.datetime,
-    is_dry: bool = False,
+    since: dt.date | None = None,
     take_corrections: bool = False,
+    is_dry: bool = False,
 ) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, as many at once as the source bears; one that fails stops no other.
 
@@ -50,11 +42,11 @@ def ingest_tickers(
         warehouse: where to.
         source: where from.
         tickers: Yahoo's names.
-        first: first session asked for, by ticker.
         through: last session asked for.
         now: the clock's time.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
+        take_corrections: take corrections of held bars, however many.
         is_dry: whether nothing is written: the reports say what would be done.
-        take_corrections: whether corrections of many held values at once are taken over.
 
     Yields:
         (ticker, what was done or why it failed), in the order given.
@@ -66,11 +58,11 @@ def ingest_tickers(
                 warehouse,
                 source,
                 ticker,
-                first=first(ticker),
                 through=through,
                 now=now,
-                is_dry=is_dry,
+                since=since,
                 take_corrections=take_corrections,
+                is_dry=is_dry,
             )
         except AlphaError as error:
             return error
@@ -87,12 +79,12 @@ def refresh_tickers(
     source: PriceSource,
     tickers: Sequence[str],
     *,
-    first: Callable[[str], dt.date],
     through: dt.date,
     now: dt.datetime,
     wait_s: float,
-    sleep: Callable[[float], None] = time.sleep,
+    since: dt.date | None = None,
     take_corrections: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, and ask a source on a network again, twice, for those that it may have in a while.
 
@@ -102,12 +94,12 @@ def refresh_tickers(
         warehouse: where to.
         source: where from.
         tickers: Yahoo's names.
-        first: first session asked for, by ticker.
         through: last session asked for.
         now: the clock's time.
         wait_s: how long to wait before the second round, after any cooling period; twice as long before the third.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
+        take_corrections: take corrections of held bars, however many.
         sleep: waits; a test gives its own.
-        take_corrections: whether corrections of many held values at once are taken over.
 
     Yields:
         (ticker, what was done or why it failed), again for a ticker that was asked for again.
@@ -118,10 +110,9 @@ def refresh_tickers(
             failed = [outcomes[ticker] for ticker in todo]
             cooling = max((error.seconds for error in failed if isinstance(error, CoolingError)), default=0.0)
             sleep(cooling + wait_s * number)
-        asked = ingest_tickers(
-            warehouse, source, todo, first=first, through=through, now=now, take_corrections=take_corrections
-        )
-        for ticker, outcome in asked:
+        for ticker, outcome in ingest_tickers(
+            warehouse, source, todo, through=through, now=now, since=since, take_corrections=take_corrections
+        ):
             outcomes[ticker] = outcome
             yield ticker, outcome
         todo = _worth_asking_again(outcomes, through)
@@ -142,47 +133,51 @@ def ingest_ticker(
     source: PriceSource,
     ticker: str,
     *,
-    first: dt.date,
     through: dt.date,
     now: dt.datetime,
-    is_dry: bool = False,
+    since: dt.date | None = None,
     take_corrections: bool = False,
+    is_dry: bool = False,
 ) -> IngestReport:
     """Fetch one ticker and store what can be trusted.
 
     A source that is asked over a network is asked for the sessions from some before the last held bar on. Where
-    these show that a split or dividend moved the basis, the whole history is asked for again.
+    these show that a split or dividend moved the basis, the whole history is asked for again. A held ticker keeps
+    its first session, unless an earlier one is asked for: what is made of its bars stays as it is.
 
     Args:
         warehouse: where to.
         source: where from.
         ticker: Yahoo's name.
-        first: first session asked for.
         through: last session asked for.
         now: the clock's time.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
+        take_corrections: take corrections of held bars, however many. The whole history is asked for.
         is_dry: whether nothing is written: the report says what would be done.
-        take_corrections: whether corrections of many held values at once are taken over.
 
     Raises:
         UnknownTickerError: the source does not know the ticker.
         SourceError: the source could not answer, or restated a history that it no longer gives whole.
         NothingTakenError: no row could be taken, and no bar is held. Nothing was written.
         MarketMismatchError: the warehouse holds another market.
-        AlphaError: the warehouse holds sessions after `through`.
+        AlphaError: the warehouse holds sessions after `through`, or `since` lies after it.
     """
     held = warehouse.read(raw.BARS, [ticker])
-    oldest, newest = span(held) or (first, through)
+    oldest, newest = span(held) or (None, through)
     if newest > through:
         raise AlphaError(
             f"{ticker}: the warehouse already holds {newest}, after {through}. "
             "Give a replay of the past a folder of its own (--warehouse)."
         )
-    everything = min(first, oldest)
+    everything = earliest(oldest, since, through)
     own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
-    for since in dict.fromkeys((_seam(own, source.overlap, everything), everything)):
+    doubtful = None if own.is_empty() else doubted(warehouse, ticker, now)
+    is_deeper = oldest is not None and everything < oldest
+    start = everything if take_corrections or is_deeper else seam(own, source.overlap, everything, doubtful)
+    for first in dict.fromkeys((start, everything)):
+        answer = asked(source, ticker, first, through, oldest=oldest, since=since)
+        judge = _Judge(warehouse, source, answer, now, through, first == everything, take_corrections)
         try:
-            answer = source.fetch(ticker, since, through)
-            judge = _Judge(warehouse, source, answer, now, through, since == everything, take_corrections)
             if is_dry:
                 return judge.report(held, judge(held))
             if read_market(warehouse) is None:  # an answer of which nothing can be taken leaves not even a lock behind
@@ -229,8 +224,15 @@ class _Judge:
             _BasisMovedError: the basis moved, and the answer does not reach back to the first held bar.
             NothingTakenError: no row could be taken, and no bar is held.
         """
-        quarantine = self.warehouse.read(raw.QUARANTINE, [self.answer.ticker])
-        made = ingest(self.answer, held, quarantine, now=self.now, through=self.through)
+        made = ingest(
+            self.answer,
+            held,
+            self.warehouse.read(raw.QUARANTINE, [self.answer.ticker]),
+            now=self.now,
+            through=self.through,
+            known_actions=self.warehouse.read(raw.ACTIONS, [self.answer.ticker]),
+            take_corrections=self.take_corrections,
+        )
         if made.needs_full_history or (not self.is_whole and _tells_of_new_actions(self.warehouse, made, held)):
             raise _BasisMovedError
         if made.bars.is_empty():
@@ -260,6 +262,7 @@ class _Judge:
             first_session=row["first_session"],
             n_new=fresh.filter("is_final").height,
             n_refused=refused.n_refused,
+            notes=(*self.answer.notes, *made.notes),
             said=refused.words,
         )
 
@@ -294,17 +297,6 @@ def _keep_beside(warehouse: Warehouse, ticker: str, made: Ingested) -> None:
         warehouse.upsert(raw.REVISIONS, ticker, new)
     warehouse.upsert(raw.ACTIONS, ticker, made.actions)
     warehouse.write(raw.QUARANTINE, ticker, made.quarantine)
-
-
-def _seam(held: pl.DataFrame, overlap: int | None, everything: dt.date) -> dt.date:
-    """The session from which to ask: `overlap` sessions before the last bar that is final without gaps in finality."""
-    if overlap is None or held.is_empty():
-        return everything
-    open_bars = held.filter(~pl.col("is_final")).get_column("session").to_list()
-    final = held.filter("is_final").get_column("session").to_list()
-    if not final:
-        return everything
-    return max(everything, calendar.offset(min([final[-1], *open_bars]), -overlap))
 
 
 def _tells_of_new_actions(warehouse: Warehouse, made: Ingested, held: pl.DataFrame) -> bool:

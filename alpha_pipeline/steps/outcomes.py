@@ -34,7 +34,8 @@ class IngestReport:
         first_session: first session held.
         n_new: sessions that were not held before.
         n_refused: rows of this answer that were refused.
-        said: what is to be said of this answer's rows: how many were refused and why, and what was mended.
+        notes: what was not read, left out, mended or set aside, one sentence each.
+        said: how many rows of this answer were refused and why, and the notes.
     """
 
     ticker: str
@@ -48,6 +49,7 @@ class IngestReport:
     first_session: dt.date | None = None
     n_new: int = 0
     n_refused: int = 0
+    notes: tuple[str, ...] = ()
     said: str = ""
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.sources.base import PriceSource, Reading
-from alpha_pipeline.steps.ingest import first_bar, ingest_tickers, refresh_tickers
+from alpha_pipeline.steps.ingest import ingest_tickers, refresh_tickers
 from alpha_pipeline.steps.outcomes import Outcome, record_failure
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import Warehouse
@@ -36,6 +36,7 @@ def refresh(
     through: dt.date,
     now: dt.datetime,
     wait_s: float,
+    since: dt.date | None = None,
     take_corrections: bool = False,
 ) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, and note in `raw.coverage` those that failed in the end.
@@ -47,6 +48,7 @@ def refresh(
         through: last session asked for.
         now: the clock's time.
         wait_s: how long to wait before asking again for those that may be had in a while.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
         take_corrections: whether corrections of many held values at once are taken over.
 
     Yields:
@@ -57,9 +59,9 @@ def refresh(
         warehouse,
         source,
         tickers,
-        first=first_bar,
         through=through,
         now=now,
+        since=since,
         wait_s=wait_s,
         take_corrections=take_corrections,
     ):
@@ -80,6 +82,7 @@ def rehearse(
     *,
     through: dt.date,
     now: dt.datetime,
+    since: dt.date | None = None,
     take_corrections: bool = False,
 ) -> Iterator[tuple[str, Outcome]]:
     """What `refresh` would do, each ticker asked for once; nothing is written.
@@ -90,6 +93,7 @@ def rehearse(
         tickers: Yahoo's names.
         through: last session asked for.
         now: the clock's time.
+        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
         take_corrections: whether corrections of many held values at once would be taken over.
 
     Yields:
@@ -99,9 +103,9 @@ def rehearse(
         warehouse,
         source,
         tickers,
-        first=first_bar,
         through=through,
         now=now,
+        since=since,
         is_dry=True,
         take_corrections=take_corrections,
     )

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from alpha_pipeline import sessions as calendar
 from alpha_pipeline.ingestion import quality
 from alpha_pipeline.ingestion.coverage import cover
 from alpha_pipeline.ingestion.second_opinion import closes, disagreements, fill_missing
 from alpha_pipeline.sources.cboe import CboeVix
-from alpha_pipeline.steps.ingest import FIRST_BAR
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
@@ -45,8 +45,8 @@ def consult(warehouse: Warehouse, opinion: CboeVix, *, through: dt.date, now: dt
         SourceError: the opinion cannot be had. Nothing was written.
     """
     held = warehouse.read(raw.BARS, [VIX])
-    first, _ = span(held) or (FIRST_BAR, through)
-    answer = opinion.fetch(min(first, FIRST_BAR), through)
+    first, _ = span(held) or (calendar.CALENDAR_FIRST, through)
+    answer = opinion.fetch(first, through)
     judged = quality.judge(answer, through)
     said = judged.accepted.filter("is_final").with_columns(source=pl.lit(answer.source), fetched_at=pl.lit(now))
     _store(warehouse, said)

@@ -85,7 +85,7 @@ def test_fresh_names_who_is_behind(instance: dg.DagsterInstance, tmp_path: Path)
 def test_vix_agrees_shows_both_closes(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     world = make_world(tmp_path, [VIX])
     source = make_source(world.settings)
-    ingest_ticker(world.warehouse, source, VIX, first=FIRST, through=LAST, now=NOW)
+    ingest_ticker(world.warehouse, source, VIX, since=FIRST, through=LAST, now=NOW)
     assert metadata(evaluate(instance, world, ["raw", "bars"], "vix_agrees")) == {"compared": "no second opinion"}
 
     held = world.warehouse.read(BARS, [VIX])

@@ -101,14 +101,15 @@ def test_a_nan_in_place_of_a_held_bar_does_not_remove_it(days: Days, row: Row, a
     assert done.quarantine["reason"].to_list() == ["price_missing"]
 
 
-def test_a_bad_last_print_waits_for_confirmation(days: Days, row: Row, answer: MakeAnswer) -> None:
+def test_bad_last_prints_never_confirm_each_other(days: Days, row: Row, answer: MakeAnswer) -> None:
     rows = [row(day) for day in days[:10]] + [row(days[10], 6_400.0)]
     waiting = first_ingest(answer(rows), through=days[10])
     assert waiting.coverage["status"].item() == "stale"
-    assert waiting.quarantine["reason"].to_list() == ["suspicious_print"]
+    assert waiting.quarantine["reason"].to_list() == ["other_scale"]
     stays = [*rows, row(days[11], 6_500.0)]
-    confirmed = ingest(answer(stays), waiting.bars, waiting.quarantine, now=NOW, through=THROUGH)
-    assert confirmed.coverage["status"].item() == "complete"
+    again = ingest(answer(stays), waiting.bars, waiting.quarantine, now=NOW, through=THROUGH)
+    assert again.coverage["status"].item() == "stale"
+    assert again.quarantine["reason"].to_list() == ["other_scale", "other_scale"]
     reverts = [*rows, row(days[11], 101.0)]
     refused = ingest(answer(reverts), waiting.bars, waiting.quarantine, now=NOW, through=THROUGH)
     assert refused.coverage["detail"].item() == f"missing {days[10]}"

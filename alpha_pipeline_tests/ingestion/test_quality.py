@@ -128,8 +128,9 @@ def test_a_recent_move_by_a_split_ratio_that_no_action_explains_is_refused(
     judged = judge(answer(moved(days, row, factor, place)), THROUGH)
     assert judged.refused["session"].to_list() == list(days[place:])
     assert judged.refused["reason"].unique().to_list() == ["unexplained_move"]
-    # An index is not split, and what has lasted for ten sessions is true.
-    assert judge(answer(moved(days, row, factor, place), ticker="^VIX"), THROUGH).refused.is_empty()
+    # An index is not split; a tenth of it for some sessions is one of another unit.
+    index = judge(answer(moved(days, row, factor, place), ticker="^VIX"), THROUGH).refused
+    assert index["reason"].to_list() == (["other_scale"] * min(place, 12 - place) if factor == 0.1 else [])
 
 
 def test_a_move_that_lasted_ten_sessions_is_true(row: Row, answer: MakeAnswer) -> None:
@@ -139,14 +140,32 @@ def test_a_move_that_lasted_ten_sessions_is_true(row: Row, answer: MakeAnswer) -
         assert judged.refused.is_empty() == (len(days) - place > 10)
 
 
-@pytest.mark.parametrize(("split", "factor"), [(4.0, 0.25), (4.0, 4.0), (1.5, 1 / 1.5), (0.1, 10.0)])
-def test_a_split_that_still_shows_in_the_prices_is_refused(
+@pytest.mark.parametrize(("split", "factor"), [(4.0, 0.25), (1.5, 1 / 1.5), (0.1, 10.0)])
+def test_a_listed_split_that_was_not_carried_through_is_mended(
     days: Days, row: Row, answer: MakeAnswer, split: float, factor: float
 ) -> None:
-    """Prices are split-adjusted: a split carried through twice, or not at all, leaves its ratio in them."""
-    actions = [(days[8], "split", split)]
-    assert judge(answer(moved(days, row, factor, 8), actions), THROUGH).refused["session"].to_list() == list(days[8:])
-    assert judge(answer(moved(days, row, 1.0, 8), actions), THROUGH).refused.is_empty()
+    rows = moved(days, row, factor, 8)
+    for place in range(8):
+        rows[place]["volume"] = 1000.0 * factor
+    judged = judge(answer(rows, [(days[8], "split", split)]), THROUGH)
+    assert judged.refused.is_empty()
+    told = judge(answer([row(day, 100.0 * factor * (1 + 0.002 * i)) for i, day in enumerate(days)]), THROUGH).accepted
+    assert judged.accepted.drop("ticker", "session", "is_final").to_numpy() == pytest.approx(
+        told.drop("ticker", "session", "is_final").to_numpy()
+    )
+    assert f"the split of {split:g} for 1 on {days[8]} is listed but was not carried through" in judged.notes[0]
+    # With volumes that are on the new basis already, prices alone are mended.
+    if split != 1.5:
+        again = judge(answer(moved(days, row, factor, 8), [(days[8], "split", split)]), THROUGH).accepted
+        assert again["volume"].to_list() == [1000.0] * 12
+        assert again["close"].to_list() == pytest.approx(told["close"].to_list())
+    assert judge(answer(moved(days, row, 1.0, 8), [(days[8], "split", split)]), THROUGH).refused.is_empty()
+
+
+def test_a_split_that_was_carried_through_twice_is_refused(days: Days, row: Row, answer: MakeAnswer) -> None:
+    refused = judge(answer(moved(days, row, 4.0, 8), [(days[8], "split", 4.0)]), THROUGH).refused
+    assert refused["session"].to_list() == list(days[8:])
+    assert refused["reason"].unique().to_list() == ["unexplained_move"]
 
 
 def test_a_row_without_any_value_is_an_absence(days: Days, row: Row, answer: MakeAnswer) -> None:

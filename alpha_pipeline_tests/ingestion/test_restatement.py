@@ -100,7 +100,8 @@ def test_a_split_restates_every_row_before_it() -> None:
 
 
 def test_a_split_across_the_seam_asks_for_the_whole_history() -> None:
-    fresh = scaled(bars(NOW), 0.1, ~on(*DAYS[10:]), *PRICES, "adj_close")
+    before = ~on(*DAYS[10:])
+    fresh = scaled(scaled(bars(NOW), 0.1, before, *PRICES, "adj_close"), 10, before, "volume")
     seam = compared(bars(days=DAYS[:9]), fresh.filter(on(*DAYS[5:])))
     assert seam.needs_full_history
     assert seam.revisions["session"].to_list() == list(DAYS[5:9])

@@ -55,7 +55,7 @@ class World:
         now = at if isinstance(at, dt.datetime) else after_close(at)
         self.server.now = now
         last = through or sessions.last_closed(now)
-        return ingest_ticker(self.warehouse, self.source, ticker, first=self.first, through=last, now=now)
+        return ingest_ticker(self.warehouse, self.source, ticker, since=self.first, through=last, now=now)
 
     def rows(self, table: Table, ticker: str) -> pl.DataFrame:
         """What the warehouse holds of a ticker in a table."""
@@ -65,7 +65,7 @@ class World:
         """What a new warehouse holds after one fetch at the server's time."""
         fresh = Warehouse(self.folder / f"single {self.server.now:%Y-%m-%d %H%M} {len(self.server.requests)}")
         through, now = sessions.last_closed(self.server.now), self.server.now
-        ingest_ticker(fresh, self.source, ticker, first=self.first, through=through, now=now)
+        ingest_ticker(fresh, self.source, ticker, since=self.first, through=through, now=now)
         return fresh.read(table, [ticker])
 
     def returns(self, ticker: str) -> list[float]:

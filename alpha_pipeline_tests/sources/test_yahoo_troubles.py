@@ -313,9 +313,7 @@ def test_one_of_sixty_delisted(world: World) -> None:
     world.refresh("T17", EVE)
     held = world.rows(raw.BARS, "T17")
     world.server.now = now = after_close(DAY)
-    done = dict(
-        ingest_tickers(world.warehouse, world.source, list(listings), first=lambda _: EVE, through=DAY, now=now)
-    )
+    done = dict(ingest_tickers(world.warehouse, world.source, list(listings), since=EVE, through=DAY, now=now))
     failure = done.pop("T17")
     assert isinstance(failure, UnknownTickerError)
     assert "'T17' (No data found, symbol may be delisted)" in str(failure)

@@ -12,9 +12,8 @@ from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.admission import require_known, require_usable
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.steps.ingest import FIRST_BAR, first_bar, ingest_ticker, refresh_tickers
+from alpha_pipeline.steps.ingest import ingest_ticker, refresh_tickers
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, record_failure
-from alpha_pipeline.universe import CORE, VIX
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.objects import LocalObjects
 from alpha_pipeline.warehouse.store import Warehouse
@@ -36,7 +35,7 @@ def brought(
     now: dt.datetime | None = None,
 ) -> IngestReport:
     source = FrameSource({"QQQ": rows})
-    return ingest_ticker(warehouse, source, "QQQ", first=first, through=through, now=now or after_close(through))
+    return ingest_ticker(warehouse, source, "QQQ", since=first, through=through, now=now or after_close(through))
 
 
 def corrected(rows: pl.DataFrame, session: dt.date, factor: float = 1.01) -> pl.DataFrame:
@@ -100,12 +99,39 @@ def test_a_shorter_answer_keeps_what_is_held(warehouse: Warehouse, bars: Bars, l
     assert listing(warehouse) == before
 
 
-def test_the_question_reaches_back_to_the_oldest_bar_held(warehouse: Warehouse, bars: Bars) -> None:
-    brought(warehouse, bars["QQQ"])
-    source = FrameSource({"QQQ": bars["QQQ"]})
+def test_a_held_ticker_keeps_its_first_session_and_a_new_one_takes_all(warehouse: Warehouse, bars: Bars) -> None:
     later = dt.date(2016, 1, 4)
-    ingest_ticker(warehouse, source, "QQQ", first=later, through=LAST, now=after_close(LAST))
-    assert source.asked == [("QQQ", FIRST, LAST)]
+    told = brought(warehouse, bars["QQQ"], first=later)
+    n_before = len(sessions.between(FIRST, LAST)) - len(sessions.between(later, LAST))
+    left = f"{n_before} days from {FIRST} to 2015-12-31, before {later}, are left out: `--since {FIRST}` takes them"
+    assert told.notes == (left,)
+    source = FrameSource({"QQQ": bars["QQQ"], "NVDA": bars["NVDA"]})
+    for ticker in ("QQQ", "NVDA"):
+        ingest_ticker(warehouse, source, ticker, through=LAST, now=after_close(LAST))
+    assert warehouse.read(raw.BARS, ["QQQ"])["session"].min() == later
+    assert warehouse.read(raw.BARS, ["NVDA"])["session"].min() == FIRST
+    # A later date takes nothing away, an earlier one adds.
+    for since, first in ((dt.date(2016, 2, 1), later), (FIRST, FIRST)):
+        ingest_ticker(warehouse, source, "QQQ", since=since, through=LAST, now=after_close(LAST))
+        assert warehouse.read(raw.BARS, ["QQQ"])["session"].min() == first
+
+
+def test_a_source_on_a_network_is_asked_for_the_years_before_once(warehouse: Warehouse, bars: Bars) -> None:
+    later = dt.date(2016, 1, 4)
+    source = FrameSource({"QQQ": bars["QQQ"]}, overlapping=15)
+    for since in (later, None, FIRST, None):
+        ingest_ticker(warehouse, source, "QQQ", since=since, through=LAST, now=after_close(LAST))
+    seam = sessions.offset(LAST, -15)
+    assert [first for _, first, _ in source.asked] == [later, seam, FIRST, seam]
+    assert warehouse.read(raw.BARS, ["QQQ"])["session"].min() == FIRST
+
+
+def test_years_before_the_calendar_are_counted(warehouse: Warehouse, bars: Bars) -> None:
+    old = bars["QQQ"].head(3).with_columns(session=pl.col("session").dt.offset_by("-40y"))
+    told = brought(warehouse, pl.concat([old, bars["QQQ"]]))
+    assert told.notes[0].startswith("3 days from 1975-10-01 to 1975-10-05, before 1990-01-01, are left out")
+    with pytest.raises(AlphaError, match="--since 2030-01-01 lies after the last session wanted, 2016-03-31"):
+        brought(warehouse, bars["QQQ"], first=dt.date(2030, 1, 1))
 
 
 def test_a_replay_of_the_past_is_refused_on_a_warehouse_of_the_present(
@@ -121,7 +147,8 @@ def test_a_replay_of_the_past_is_refused_on_a_warehouse_of_the_present(
 def test_a_restated_history_that_is_cut_short_is_refused(warehouse: Warehouse, bars: Bars, listing: Listing) -> None:
     brought(warehouse, bars["QQQ"])
     before = listing(warehouse)
-    split = bars["QQQ"].tail(40).with_columns(pl.col("open", "high", "low", "close", "adj_close") / 2)
+    prices = pl.col("open", "high", "low", "close", "adj_close") / 2
+    split = bars["QQQ"].tail(40).with_columns(prices, volume=pl.col("volume") * 2)
     with pytest.raises(SourceError, match=r"QQQ: the source restated its history .* 2015-10-01"):
         brought(warehouse, split)
     assert listing(warehouse) == before
@@ -242,7 +269,7 @@ def rounds(
         warehouse,
         source,
         tickers,
-        first=lambda _: FIRST,
+        since=FIRST,
         through=LAST,
         now=after_close(LAST),
         wait_s=30.0,
@@ -287,9 +314,3 @@ def test_nobody_is_late_on_a_day_without_bars_and_who_is_long_gone_is_not_late(
 def test_files_are_read_once(warehouse: Warehouse, bars: Bars) -> None:
     _, asked, naps = rounds(warehouse, bars, {"NVDA": [SourceError("gone")]}, overlap=None)
     assert (asked, naps) == (["QQQ", "NVDA", "XLK"], [])
-
-
-def test_what_volatility_is_learned_from_is_asked_for_from_its_beginning() -> None:
-    assert first_bar(VIX) == sessions.at_or_after(dt.date(1990, 1, 1))
-    assert first_bar("NVDA") == FIRST_BAR
-    assert all(sessions.is_session(first_bar(ticker)) for ticker in CORE)

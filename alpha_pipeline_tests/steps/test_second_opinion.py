@@ -43,7 +43,7 @@ def cboe(bars: Bars, tmp_path: Path) -> Callable[..., CboeVix]:
 
 def hold(warehouse: Warehouse, rows: pl.DataFrame, through: dt.date = LAST) -> None:
     source = FrameSource({VIX: rows})
-    ingest_ticker(warehouse, source, VIX, first=FIRST, through=through, now=after_close(through))
+    ingest_ticker(warehouse, source, VIX, since=FIRST, through=through, now=after_close(through))
 
 
 def asked(warehouse: Warehouse, opinion: CboeVix, through: dt.date = LAST) -> ConsultReport:

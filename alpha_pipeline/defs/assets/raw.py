@@ -65,6 +65,7 @@ def raw_tables(
         now=settings.now(),
         wait_s=wait_s,
         take_corrections=config.take_corrections,
+        since=settings.since,
     ):
         outcomes[ticker] = outcome
         steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), ticker))
