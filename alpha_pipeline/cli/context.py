@@ -111,14 +111,15 @@ def require_something(settings: Settings, source: "PriceSource", asked: Sequence
 
 
 def said_of_bars(settings: Settings, source: "PriceSource") -> list[str]:
-    """What a run has to say of the bars at its end: who failed, what was refused, what of the files is not used."""
+    """What a run has to say of the bars at its end: who failed, what was refused or mended, what is not used."""
     from alpha_pipeline.steps.bar_problems import bar_problems
     from alpha_pipeline.steps.refresh import said_of_files
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import followed
 
     held = Warehouse(settings.warehouse)
-    return [*bar_problems(held).sentences, *said_of_files(source.readings(), followed(held))]
+    found = bar_problems(held)
+    return [*found.sentences, *found.notes, *said_of_files(source.readings(), followed(held))]
 
 
 def require_filled(settings: Settings) -> None:

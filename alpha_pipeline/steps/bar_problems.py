@@ -20,7 +20,7 @@ from alpha_pipeline.warehouse.tickers import added, followed
 
 # After so many sessions it is told how to stop following a ticker: an outage or a halt is over by then.
 SESSIONS_TO_HINT: Final = 5
-REFUSALS_SAID: Final = 5
+SENTENCES_SAID: Final = 5
 NAMES_SAID: Final = 20
 
 Row = Mapping[str, Any]
@@ -34,6 +34,7 @@ class BarProblems:
         failed: who failed, a sentence for each reason; after some sessions how to stop following them.
         behind: who lacks the newest session that others hold.
         refused: what was refused, a sentence for each ticker, or for several of which the same is said.
+        noted: what else was said of the last answers, of which nothing was refused: what was mended or left out.
         grave: the tickers of which so much was refused, or is missed since, that someone has to look.
         hopeless: the tickers that have failed for so long that following them should end.
     """
@@ -41,15 +42,19 @@ class BarProblems:
     failed: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
     grave: tuple[str, ...] = ()
     hopeless: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """All of them, of the refusals no more than a screen bears."""
-        more = len(self.refused) - REFUSALS_SAID
-        rest = (f"Rows of {more} more were refused: `alpha doctor` tells all.",) if more > 0 else ()
-        return (*self.failed, *self.behind, *self.refused[:REFUSALS_SAID], *rest)
+        """What is wrong, of the refusals no more than a screen bears."""
+        return (*self.failed, *self.behind, *_cut(self.refused, "`alpha doctor` tells all"))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known although nothing is wrong, no more than a screen bears."""
+        return tuple(_cut(self.noted, "the report tells all, under what was revised and refused"))
 
 
 def bar_problems(warehouse: Warehouse) -> BarProblems:
@@ -61,7 +66,8 @@ def bar_problems(warehouse: Warehouse) -> BarProblems:
     return BarProblems(
         failed=tuple(_failed(failed, len(expected))),
         behind=tuple(_behind(others, len(expected))),
-        refused=tuple(f"{', '.join(tickers)}: {said}" for said, tickers in _alike(refused, "said").items()),
+        refused=_said(refused),
+        noted=_said([row for row in others if row["said"] and not row["n_refused"]]),
         grave=tuple(row["ticker"] for row in refused if row["n_lost"] or row["refused_share"] > MUCH_REFUSED),
         hopeless=tuple(row["ticker"] for row in failed if _n_failed(row) >= SESSIONS_TO_HINT),
     )
@@ -89,6 +95,15 @@ def _expected(warehouse: Warehouse) -> tuple[list[str], list[Row]]:
     needed = {*names} if is_all else {*CORE, *added(warehouse), *(t for t, row in rows.items() if row["n_sessions"])}
     expected = [name for name in names if name in needed]
     return expected, [rows[name] for name in expected if name in rows]
+
+
+def _said(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(f"{', '.join(tickers)}: {said}" for said, tickers in _alike(rows, "said").items())
+
+
+def _cut(sentences: Sequence[str], rest: str) -> list[str]:
+    more = len(sentences) - SENTENCES_SAID
+    return [*sentences[:SENTENCES_SAID], *([f"{more} more: {rest}."] if more > 0 else [])]
 
 
 def _failed(rows: Sequence[Row], n_expected: int) -> Iterator[str]:

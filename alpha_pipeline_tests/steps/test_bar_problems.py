@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -11,7 +12,7 @@ from alpha_pipeline import sessions
 from alpha_pipeline.errors import AlphaError, CoolingError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.steps.alerts import session_alerts
-from alpha_pipeline.steps.bar_problems import NAMES_SAID, REFUSALS_SAID, BarProblems, bar_problems, failure_words
+from alpha_pipeline.steps.bar_problems import NAMES_SAID, SENTENCES_SAID, BarProblems, bar_problems, failure_words
 from alpha_pipeline.steps.outcomes import IngestReport, reason, record_failure
 from alpha_pipeline.steps.refresh import refresh
 from alpha_pipeline.universe import CORE
@@ -166,14 +167,29 @@ def test_few_refused_rows_whose_sessions_are_held_are_told_and_many_have_to_be_l
 
 
 def test_a_screen_of_refusals_is_shown_and_the_rest_is_counted(warehouse: Warehouse, bars: Bars) -> None:
-    names = list(CORE[: REFUSALS_SAID + 2])
+    names = list(CORE[: SENTENCES_SAID + 2])
     spoilt = {
         name: broken(bars["QQQ"], [sessions.offset(LAST, -place)]).with_columns(ticker=pl.lit(name))
         for place, name in enumerate(names)
     }
     evening(warehouse, FrameSource(spoilt), names, LAST)
     sentences = bar_problems(warehouse).sentences
-    assert sentences[-1] == "Rows of 2 more were refused: `alpha doctor` tells all."
+    assert sentences[-1] == "2 more: `alpha doctor` tells all."
+
+
+def test_what_was_mended_is_noted_and_no_problem(warehouse: Warehouse, bars: Bars) -> None:
+    class Mended(FrameSource):
+        def fetch(self, ticker: str, first: dt.date, last: dt.date) -> Answer:
+            return replace(super().fetch(ticker, first, last), notes=("The split of 2016-01-04 was carried through.",))
+
+    source = Mended({"QQQ": bars["QQQ"], "SPY": bars["QQQ"].with_columns(ticker=pl.lit("SPY"))})
+    done = evening(warehouse, source, ["QQQ", "SPY"], LAST)
+    found = bar_problems(warehouse)
+    assert found.notes == ("QQQ, SPY: The split of 2016-01-04 was carried through.",)
+    assert (found.sentences, found.grave) == ((), ())
+    assert [one.notes for one in done.values() if isinstance(one, IngestReport)] == [
+        ("The split of 2016-01-04 was carried through.",)
+    ] * 2
 
 
 def test_a_warehouse_written_before_these_columns_goes_on(warehouse: Warehouse, bars: Bars) -> None:
