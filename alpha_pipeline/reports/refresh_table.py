@@ -92,9 +92,16 @@ def _read_as(read: Reading) -> Iterator[tuple[str, str]]:
         f"{read.n_rows:,} rows of {names or 'no ticker'}" + (f", {read.first} to {read.last}" if read.first else ""),
     )
     said: Mapping[str, str] = {
-        "columns": ", ".join(given if given == meant else f"{given} as {meant}" for given, meant in read.columns),
+        "columns": ", ".join(
+            given if _is_plain(given, meant) else f"{given} as {meant}" for given, meant in read.columns
+        ),
         "dates": read.dates,
         "prices": read.scale,
     }
     yield from ((what, words) for what, words in said.items() if words)
     yield from (("not used", words) for words in read.ignored)
+
+
+def _is_plain(given: str, meant: str) -> bool:
+    """Whether a column is named as what it is read as, but for case and blanks."""
+    return given.strip().lower().replace(" ", "_") == meant

@@ -26,7 +26,7 @@ FILES = (
         1025,
         dt.date(2012, 1, 3),
         dt.date(2016, 1, 29),
-        columns=(("Date", "date"), ("Adjusted_close", "adj_close"), ("volume", "volume")),
+        columns=(("Date", "date"), ("Close", "adj_close"), ("Adj Close", "adj_close")),
         dates="day first, as in 31/12/2015",
         scale="raw prices, put on the basis of today by the column splitFactor",
         ignored=("QQQ.csv: the column Turnover is not used.",),
@@ -66,7 +66,7 @@ def test_a_file_is_told_with_what_it_is_read_as_and_one_left_out_with_the_reason
     assert lines == [
         "/data/prices/QQQ.csv",
         "holds: 1,025 rows of QQQ, 2012-01-03 to 2016-01-29",
-        "columns: Date as date, Adjusted_close as adj_close, volume",
+        "columns: Date, Close as adj_close, Adj Close",
         "dates: day first, as in 31/12/2015",
         "prices: raw prices, put on the basis of today by the column splitFactor",
         "not used: QQQ.csv: the column Turnover is not used.",
