@@ -81,6 +81,7 @@ def test_a_strategy_that_never_moved_has_no_sharpe_ratio() -> None:
 def test_scores_are_kept_while_forecasts_and_targets_are(
     world: Warehouse, bars: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    world.objects.delete(KEY)  # these bars are of files
     ingest_all(world, FrameSource(bars), MAG7, LAST, FIRST)
     build_features(world, (*MAG7, *SECTORS, VIX))
     pooled = write_scores(world)
@@ -156,6 +157,7 @@ def test_a_changed_signal_changes_the_ledger(world: Warehouse, forecast_rows: Ca
 def test_reliability_and_decay_are_of_every_model_that_forecasts(
     world: Warehouse, bars: dict[str, pl.DataFrame]
 ) -> None:
+    world.objects.delete(KEY)  # these bars are of files
     ingest_all(world, FrameSource(bars), MAG7, LAST, FIRST)
     build_features(world, (*MAG7, *SECTORS, VIX))
     models = set(world.read(DAILY)["model"])
