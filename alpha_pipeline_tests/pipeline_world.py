@@ -69,7 +69,11 @@ def after_close(session: dt.date) -> dt.datetime:
 
 
 def ingest_all(
-    warehouse: Warehouse, source: PriceSource, tickers: Iterable[str], through: dt.date, first: dt.date = FIRST_BAR
+    warehouse: Warehouse,
+    source: PriceSource,
+    tickers: Iterable[str],
+    through: dt.date,
+    first: dt.date | None = FIRST_BAR,
 ) -> None:
     """Bars of the tickers up to a session."""
     for ticker in tickers:

@@ -28,7 +28,7 @@ SETTINGS = set(
     Settings(
         source_path=Path("bars"), seeds=1, yahoo_base_url="u", cboe_vix="off", alerts=("json://host",)
     ).environment()
-) | {"ALPHA_NOW", "ALPHA_THROUGH"}
+) | {"ALPHA_NOW", "ALPHA_SINCE", "ALPHA_THROUGH"}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 

@@ -84,7 +84,7 @@ def judge(
     rows = answer.bars.filter(~_is_empty())
     if is_index(answer.ticker):
         rows = rows.with_columns(pl.col("volume").fill_nan(None).fill_null(0.0))
-    rows = rows.with_columns(reason=pl.coalesce(_first_broken(through), _of_other_calendar(rows)))
+    rows = rows.with_columns(reason=pl.coalesce(_of_other_calendar(rows), _first_broken(through)))
     sound = rows.filter(pl.col("reason").is_null())
     sound = sound.unique(["session", *VALUES], keep="last", maintain_order=True)
     superseded = pl.col("session").is_duplicated() & ~pl.col("session").is_last_distinct()
@@ -143,7 +143,7 @@ def _of_other_calendar(rows: pl.DataFrame) -> pl.Expr:
     expected = set(sessions.between(min(days), max(days)))
     outside, missing = len(days - expected), len(expected - days)
     is_other = min(outside, missing) > OTHER_CALENDAR * len(days)
-    return pl.lit("other_calendar") if is_other else none
+    return pl.when(pl.col("session").is_not_null()).then(pl.lit("other_calendar")) if is_other else none
 
 
 def quarantined(held: pl.DataFrame, refused: pl.DataFrame, source: str, now: dt.datetime) -> pl.DataFrame:

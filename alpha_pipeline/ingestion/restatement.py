@@ -111,7 +111,10 @@ def _pairs(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis) -> pl.DataFram
     pairs = held.join(fresh, on="session", suffix="_fresh").sort("session")
     is_newer = pl.col("fetched_at") > pl.col("fetched_at_fresh")  # another process asked later and wrote first
     is_kept = ~_differs() | is_newer | (pl.col("is_final") & ~pl.col("is_final_fresh"))
-    return pairs.hstack(explained(pairs, basis)).with_columns(is_changed=~is_kept)
+    pairs = pairs.with_columns(is_changed=~is_kept)
+    if not pairs["is_changed"].any():  # as on most evenings: nothing to explain
+        return pairs.with_columns(cause=pl.lit("correction"), is_explained=pl.lit(value=False))
+    return pairs.hstack(explained(pairs, basis))
 
 
 def _would_rewrite(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis) -> pl.DataFrame:

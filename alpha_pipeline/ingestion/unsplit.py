@@ -85,6 +85,8 @@ def broken(rows: pl.DataFrame, splits: Mapping[date, float], is_held: Mask, firs
     from_, before = n, 0
     for at in np.flatnonzero((could_be & is_recent) | (must_be & ~is_recent)).tolist():
         held_before, held_after = is_held[:at].any(), is_held[at:].any()
+        if held_before and held_after and is_recent[at]:
+            continue  # believed before: the move is known, and what is held on both sides stays
         is_newer_wrong = held_before or is_recent[at] or (first_held is not None and first_held < days[at])
         if held_after or not is_newer_wrong:
             before = at

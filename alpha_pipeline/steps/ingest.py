@@ -171,7 +171,7 @@ def ingest_ticker(
         )
     everything = earliest(oldest, since, through)
     own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
-    doubtful = None if own.is_empty() else doubted(warehouse, ticker, now)
+    doubtful = None if source.overlap is None else doubted(warehouse, ticker, now)
     is_deeper = oldest is not None and everything < oldest
     start = everything if take_corrections or is_deeper else seam(own, source.overlap, everything, doubtful)
     for first in dict.fromkeys((start, everything)):

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from alpha_pipeline.ingestion.quality import PRICES
 from alpha_pipeline.sources.registry import make_source
 from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.signals import SECTOR_MODEL
@@ -80,6 +81,24 @@ def test_fresh_names_who_is_behind(instance: dg.DagsterInstance, tmp_path: Path)
     assert said["last_closed_session"] == "2016-11-25"
     behind = str(said["behind"]).split("; ")
     assert {"QQQ: 2016-11-23", "SPY: 2016-11-23", "NVDA: no bars", "PLTR: no bars"} <= set(behind)
+
+
+def test_undisputed_names_the_ticker_the_share_and_two_values(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    world = make_world(tmp_path, ["QQQ", "SPY"])
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"])
+    assert evaluate(instance, world, ["raw", "bars"], "undisputed").passed
+    file = tmp_path / "bars.parquet"
+    pence = [pl.when(pl.col("ticker") == "SPY").then(pl.col(name) * 100).otherwise(name).alias(name) for name in PRICES]
+    pl.read_parquet(file).with_columns(pence).write_parquet(file)
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"])
+    found = evaluate(instance, world, ["raw", "bars"], "undisputed")
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.ERROR
+    said = metadata(found)
+    bars = world.warehouse.read(BARS, ["SPY"])
+    assert said["tickers"] == 1
+    assert str(said["set_aside"]).startswith(f"SPY: {bars.height} of {bars.height} held bars (100%) would be rewritten")
+    assert f"{bars['open'][-1]:.10g} here and {100 * bars['open'][-1]:.10g} in the answer" in str(said["set_aside"])
 
 
 def test_vix_agrees_shows_both_closes(instance: dg.DagsterInstance, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_an_answer_of_another_calendar_is_refused_whole() -> None:
     shifted = truth.with_columns(pl.col("session").dt.offset_by("-1d"))
     judged = judge(said(shifted), THROUGH)
     assert judged.accepted.is_empty()
-    assert set(judged.refused["reason"]) == {"other_calendar", "not_a_session"}
+    assert judged.refused["reason"].to_list() == ["other_calendar"] * N
     # Every day of the week, as of a coin: the sessions are kept.
     weekend = truth.filter(pl.col("session").dt.weekday() == 5).with_columns(pl.col("session").dt.offset_by("1d"))
     coin = judge(said(pl.concat([truth, weekend]).sort("session")), THROUGH)
