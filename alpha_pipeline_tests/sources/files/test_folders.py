@@ -209,6 +209,19 @@ def test_one_ticker_that_is_not_daily_stops_no_other_of_its_file(tmp_path: Path)
     assert any("SPY are weekly" in said for said in FilesSource(tmp_path).readings()[0].ignored)
 
 
+def test_a_ticker_without_a_date_is_no_ticker(tmp_path: Path) -> None:
+    table = BARS.rename({"session": "date"})
+    total = table[:1].with_columns(ticker=pl.lit("TOTAL"), date=None)
+    pl.concat([table, total], how="vertical_relaxed").write_parquet(tmp_path / "market.parquet")
+    with pytest.raises(SourceError, match="TOTAL has no row with a date"):
+        answer(tmp_path, "TOTAL")
+    table.with_columns(ticker=pl.lit("not a ticker")).write_parquet(tmp_path / "market.parquet")
+    with pytest.raises(
+        SourceError, match=r"has no ticker in its column ticker: 'not a ticker' is none. Use Yahoo's names"
+    ):
+        FilesSource(tmp_path).tickers()
+
+
 def test_what_is_not_used_is_said_once(tmp_path: Path) -> None:
     BARS.with_columns(vwap=1.0, note=pl.lit("x")).rename({"session": "date"}).write_parquet(tmp_path / "QQQ.parquet")
     [reading] = FilesSource(tmp_path).readings()
