@@ -15,7 +15,7 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "date": (
         "session", "date", "dates", "tradedate", "tradingdate", "tradingday", "day", "datetime", "timestamp",
-        "windowstart", "pricedate", "quotedate", "businessdate", "asofdate", "dt", "t",
+        "windowstart", "opentime", "pricedate", "quotedate", "businessdate", "asofdate", "dt", "t",
         "datum", "fecha", "data",
     ),
     "time": ("time", "timeofday", "hour"),
@@ -23,22 +23,24 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "open": (
         "open", "openprice", "openingprice", "opening", "priceopen", "pxopen", "o",
         "eroffn", "eroffnung", "eroffnungskurs", "erster", "apertura", "abertura", "ouv", "ouverture",
+        "otwarcie",
     ),
     "high": (
         "high", "highprice", "highest", "dayhigh", "pricehigh", "pxhigh", "max", "h",
-        "hoch", "tageshoch", "maximo", "massimo", "maxima", "plushaut",
+        "hoch", "tageshoch", "maximo", "massimo", "maxima", "plushaut", "najwyzszy",
     ),
     "low": (
         "low", "lowprice", "lowest", "daylow", "pricelow", "pxlow", "min", "l",
-        "tief", "tagestief", "minimo", "minima", "plusbas",
+        "tief", "tagestief", "minimo", "minima", "plusbas", "najnizszy",
     ),
     "close": (
         "close", "closeprice", "closingprice", "closing", "closelast", "priceclose", "c", "last", "lastprice",
         "lasttrade", "pxlast", "price", "schlusskurs", "schluss", "zuletzt", "ultimo", "cierre", "dernier", "cloture",
+        "zamkniecie",
     ),
     "volume": (
         "volume", "vol", "sharevolume", "volumeshares", "totalvolume", "tradedvolume", "sharestraded",
-        "totaltradedquantity", "tottrdqty", "pxvolume", "v", "stucke", "stuecke", "volumen", "volumes",
+        "totaltradedquantity", "tottrdqty", "pxvolume", "v", "stucke", "stuecke", "volumen", "volumes", "wolumen",
     ),
     "adj_open": ("adjopen", "adjustedopen", "openadj", "openadjusted"),
     "adj_high": ("adjhigh", "adjustedhigh", "highadj", "highadjusted"),
@@ -46,7 +48,8 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "adj_close": (
         "adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjustedcloseprice",
         "adjclosingprice", "adjustedclosingprice", "closingpriceadjusted", "closepriceadjusted", "priceadjusted",
-        "adjprice", "adjustedprice", "adjlast", "adjc", "aclose", "totalreturnclose",
+        "adjprice", "adjustedprice", "adjlast", "adjc", "adjcp",
+        "adjcls", "adjusted", "aclose", "cierreajustado", "totalreturnclose",
     ),
     "adj_volume": ("adjvolume", "adjustedvolume", "adjvol", "volumeadj", "volumeadjusted"),
     "dividend": (
@@ -59,6 +62,8 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 _MEANING: Final = {spelling: meaning for meaning, spellings in SPELLINGS.items() for spelling in spellings}
 _CURRENCY: Final = re.compile(r"(?:in)?(?:usd|eur|gbp|chf|cad|aud|jpy|inr)$")
+# A volume in money, or in thousands, is no number of shares.
+_NO_SHARES: Final = re.compile(r"usd|eur|gbp|chf|cad|aud|jpy|inr|[$€£¥₹]|000|thous|mill|mln|lac|lakh|\(\s*[km]m?\s*\)")
 # Words of a name that hold an adjusted close whatever stands between them ("Adj. Close (split and dividend)").
 _OF_ADJUSTED: Final = re.compile(r"(?:adj(?:usted)?)(?:.*)(?:clos(?:e|ing))|clos(?:e|ing).*adj(?:usted)?$")
 # An adjusted close that is not adjusted for dividends, or not at all, stands for no adjusted close.
@@ -71,7 +76,7 @@ def spelled(name: str) -> str:
     """A name in lower case, letters and digits only: ``5. adjusted close`` and ``Adjusted_Close**`` are one."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().strip().lower()
     plain = re.sub(r"^\d+[a-z]?\.\s*", "", plain)  # Alpha Vantage numbers its columns
-    plain = re.sub(r"\(.*?\)|\[.*?\]", "", plain)
+    plain = re.sub(r"\((?!.*adj).*?\)|\[.*?\]", "", plain)  # a unit, but not "Close (adjusted)"
     return re.sub(r"[^a-z0-9]", "", plain)
 
 
@@ -80,6 +85,8 @@ def meaning(name: str) -> str | None:
     """What a column means, or None where its name says nothing that is known."""
     key = spelled(name)
     known = _MEANING.get(key) or _MEANING.get(_CURRENCY.sub("", key))
+    if known in {"volume", "adj_volume"} and _NO_SHARES.search(name.lower()):
+        return None
     if known is not None:
         return known
     # Yahoo's web table says in the header what it adjusts for: "Close Close price adjusted for splits."
@@ -87,6 +94,8 @@ def meaning(name: str) -> str | None:
         return "close"
     if key.startswith("adjclose"):
         return "adj_close"
+    if re.fullmatch(r"close(?:split)?adj(?:usted)?(?:forsplits?)", key):
+        return "close"
     return "adj_close" if _OF_ADJUSTED.search(key) and not _OF_OTHER.search(key) else None
 
 

@@ -169,15 +169,16 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     fitting = [one for one, hit in zip(readings, hits, strict=True) if hit >= values.len() * (1 - STRAY)]
     if len(fitting) > 1:
         fitting = [one for one in fitting if one.is_natural] or fitting
-    if len(fitting) > 1:
-        raise _ambiguous(fitting, values, name)
-    if fitting:
+    if len(fitting) == 1:
         return fitting[0]
+    _require_no_several_a_day(forms, values, name)
+    if fitting:
+        raise _ambiguous(fitting, values, name)
     natural = [place for place, one in enumerate(readings) if one.is_natural]
     if not natural:
         raise FileRefusedError(
             f"cannot be read: column {name}: {str(values[0])!r} ({forms.form}) and the others are sessions of the "
-            f"exchange in no zone{_several_a_day(forms)}. {FIX}"
+            f"exchange in no zone. {FIX}"
         )
     best = max(natural, key=lambda place: (parsed[place], hits[place]))
     rivals = [readings[p] for p in natural if parsed[p] == parsed[best] and hits[p] * 5 > hits[best] * 4 and p != best]
@@ -194,11 +195,14 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     return readings[best]
 
 
-def _several_a_day(forms: Forms) -> str:
-    """Words for stamps of which many lie within one day as written."""
+def _require_no_several_a_day(forms: Forms, values: pl.Series, name: str) -> None:
+    """Refuse stamps of which many lie within one day as written."""
     days = next(iter(forms.days.values())).drop_nulls()
-    is_intraday = days.n_unique() * 1.5 < len(days)
-    return f": {len(days)} stamps of {days.n_unique()} days are intraday bars'" if is_intraday else ""
+    if _has_times(forms) and days.n_unique() * 1.5 < len(days):
+        raise FileRefusedError(
+            f"holds no daily bars: column {name} has {len(days)} stamps of {days.n_unique()} days, the first "
+            f"{str(values[0])!r}, as intraday bars have. Give daily bars"
+        )
 
 
 def _ambiguous(readings: list[_Reading], values: pl.Series, name: str) -> FileRefusedError:

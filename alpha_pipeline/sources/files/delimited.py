@@ -110,7 +110,7 @@ def _known(cell: str) -> str | None:
     """What a name means, be it whole or beside a ticker: ``Close_QQQ``, ``('Close', 'QQQ')``."""
     if not any(char.isalpha() for char in cell):
         return None
-    pieces = re.split(r"[^A-Za-z. ]+|(?<=[a-z]) (?=[A-Z^])", cell)
+    pieces = re.split(r"[^A-Za-z ]+|(?<=[a-z]) (?=[A-Z^])", cell)
     return meaning(cell) or next((means for piece in pieces if (means := meaning(piece))), None)
 
 

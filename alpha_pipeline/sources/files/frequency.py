@@ -24,7 +24,8 @@ def not_daily(rows: pl.DataFrame) -> dict[str, str]:
     told = dated.group_by("ticker").agg(
         n=pl.len(), n_sessions=pl.col("session").n_unique(), step=steps.median(), first=pl.col("session").min()
     )
-    reasons: dict[str, str] = {}
+    undated = set(rows.get_column("ticker").unique()) - set(told.get_column("ticker"))
+    reasons = {ticker: f"{ticker} has no row with a date. Give its rows dates, or remove them" for ticker in undated}
     for ticker in told.filter(pl.col("n_sessions") < pl.col("n")).get_column("ticker"):
         if reason := _several(dated.filter(ticker=ticker)):
             reasons[ticker] = reason

@@ -97,6 +97,13 @@ def _contradicted(read: Sequence[FileBars], shared: Mapping[str, list[int]]) -> 
             f"{row['ticker']} is in {names[0]} and in {names[1]}, and they differ: (close, adjusted close) at "
             f"{row['session']} is {one} and {other}. {FIX}"
         )
+    for place, file in enumerate(read):
+        for ticker in sorted(file.divided & shared.keys()):
+            beside = next(at for at in shared[ticker] if at != place)
+            reasons[ticker] = (
+                f"{ticker} is in {file.reading.file} with raw prices, which were divided by its splits, and in "
+                f"{read[beside].reading.file}, which knows nothing of them. {FIX}"
+            )
     return _anchored_apart(read, rows) | reasons
 
 

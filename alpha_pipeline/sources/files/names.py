@@ -13,6 +13,7 @@ _FILE_NAMES: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?P<ticker>.+?)(?: ETF)? (?:Historical Data|Stock Price History|Historical Prices)",  # Investing.com
+        r"(?P<ticker>.+?) (?:Historische Daten|Données Historiques|Datos históricos|Dati Storici|Dados Históricos)",
         r"daily(?:_adjusted)?_(?P<ticker>.+)",  # Alpha Vantage
         r"(?P<ticker>.+?)(?:_us)?_d",  # stooq's web page
         r"(?:WIKI|EOD)-(?P<ticker>.+)",  # Quandl

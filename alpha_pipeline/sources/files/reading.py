@@ -37,6 +37,7 @@ class FileBars:
         actions: columns of `ACTION_SCHEMA`.
         notes: by ticker, what of its rows could not be read.
         broken: by ticker, why its rows are not used.
+        divided: tickers whose raw prices were divided by the splits that the file knows of.
     """
 
     reading: Reading
@@ -44,6 +45,7 @@ class FileBars:
     actions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ACTION_SCHEMA))
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
+    divided: frozenset[str] = frozenset()
 
 
 def read_file(found: FoundFile) -> FileBars:
@@ -77,9 +79,8 @@ def _read(found: FoundFile) -> FileBars:
     rows = rows.filter(~pl.col("ticker").is_in(list(broken)))
     has_adjusted = "adj_close" in table.rows.columns and rows["adj_close"].null_count() < rows.height
     actions = actions.filter(~pl.col("ticker").is_in(list(broken)))
-    rows, actions, scale = on_one_basis(rows, actions, has_adjusted=has_adjusted)
-    if not has_adjusted:
-        scale = (*scale, "close stands for adj_close, which the file has not")
+    scaled = on_one_basis(rows, actions, has_adjusted=has_adjusted)
+    scale = (*scaled.words, *([] if has_adjusted else ["close stands for adj_close, which the file has not"]))
     notes = notes_on(told, table, str(found.file), dates.words) if _has_unread(told) else {}
     sessions: list[dt.date] = sorted(rows["session"].unique().drop_nulls())
     reading = Reading(
@@ -91,9 +92,10 @@ def _read(found: FoundFile) -> FileBars:
         columns=table.columns,
         dates=dates.words,
         scale="; ".join(scale),
-        ignored=(*ignored, *(f"{why}." for why in broken.values())),
+        ignored=(*ignored, *(f"{found.file}: {why}." for why in broken.values())),
     )
-    return FileBars(reading, _answered(rows, has_adjusted=has_adjusted), actions, notes, broken)
+    bars = _answered(scaled.bars, has_adjusted=has_adjusted)
+    return FileBars(reading, bars, scaled.actions, notes, broken, scaled.divided)
 
 
 def _require_daily_period(table: Table) -> None:
@@ -129,12 +131,12 @@ def _bars(found: FoundFile, table: Table, told: pl.DataFrame) -> tuple[pl.DataFr
     ignored = [f"Not used: {', '.join(table.unused)}. Expected columns: {EXPECTED}."] if table.unused else []
     rows = told.filter(~pl.col("is_action"))
     if lines := int(rows["is_line"].sum()):
-        ignored.append(f"{lines} line(s) without a date and a number. Mend them if they should be bars.")
+        ignored.append(f"{found.file}: {lines} line(s) without a date and a number. Mend them if they should be bars.")
         rows = rows.filter(~pl.col("is_line"))
     if nameless := rows["ticker"].null_count():
         # Quarantine is kept per ticker, so a row that names none can only be reported here.
         logger.warning("%s: ignored %d row(s) without a valid ticker", found.file, nameless)
-        ignored.append(f"{nameless} row(s) without a valid ticker. Use Yahoo's names: BRK-B, ^VIX.")
+        ignored.append(f"{found.file}: {nameless} row(s) without a valid ticker. Use Yahoo's names: BRK-B, ^VIX.")
         rows = rows.drop_nulls("ticker")
     if rows.is_empty():
         raise FileRefusedError(f"holds no row of bars. Expected columns: {EXPECTED}")

@@ -57,13 +57,13 @@ def _tickers(held: pl.DataFrame, named: Mapping[str, str], found: FoundFile, mis
         given = held.get_column("ticker").cast(pl.String, strict=False)
         known = {name: _ticker(name) for name in given.drop_nulls().unique()}
         told = given.replace_strict(known, default=None, return_dtype=pl.String)
-        # A column Name may hold the company's; then the file's name tells.
-        if (
-            told.null_count() < len(told)
-            or not len(told)
-            or spelled(named["ticker"]) not in {"name", "security", "stock"}
-        ):
+        if told.null_count() < len(told) or not len(told):
             return told
+        # A column Name may hold the company's; then the file's name tells.
+        if spelled(named["ticker"]) not in {"name", "security", "stock"}:
+            raise FileRefusedError(
+                f"has no ticker in its column {named['ticker']}: {given[0]!r} is none. Use Yahoo's names: BRK-B, ^VIX"
+            )
     try:
         name = names.ticker_of_file(found.file, found.root)
     except TickerNameError as error:

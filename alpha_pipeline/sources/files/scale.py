@@ -4,6 +4,7 @@ Vendors give raw prices beside adjusted ones, or beside a split factor. Whether 
 is told from the prices: where an adjusted close is there, by its ratio to the close, else by the close itself.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -19,27 +20,38 @@ AGREES: Final = 1e-3
 PRICES: Final = ("open", "high", "low", "close")
 
 
-def on_one_basis(
-    bars: pl.DataFrame, actions: pl.DataFrame, *, has_adjusted: bool
-) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Scaled:
+    """A file's bars and actions on one basis.
+
+    Attributes:
+        bars: the same rows in the same order; the very same where no raw price stands beside a split.
+        actions: those that can be relied on.
+        words: what was done, in words.
+        divided: the tickers whose raw prices were divided by later splits.
+    """
+
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+    words: tuple[str, ...] = ()
+    divided: frozenset[str] = frozenset()
+
+
+def on_one_basis(bars: pl.DataFrame, actions: pl.DataFrame, *, has_adjusted: bool) -> Scaled:
     """Bars and actions on the basis of the last row.
 
     Args:
         bars: columns ticker, session, open, high, low, close, adj_close, volume; adj_close null where there is none.
         actions: columns of `ACTION_SCHEMA` as the file says them.
         has_adjusted: whether the file has an adjusted close.
-
-    Returns:
-        (the same rows in the same order, the actions that can be relied on, what was done, in words). Without a raw
-        price beside a split the bars are the very same.
     """
     if not has_adjusted and actions.is_empty():
-        return bars, actions, ()
+        return Scaled(bars, actions)
     splits = actions.filter(pl.col("kind") == "split", pl.col("value") != 1)
     payments = actions.filter(pl.col("kind") != "split")
     steps, words = _steps(_in_question(bars, actions)), list[str]()
     if steps.is_empty():
-        return bars, actions, ()
+        return Scaled(bars, actions)
     events = pl.concat([_listed(steps, splits), _unlisted(steps, splits, has_adjusted=has_adjusted)])
     if events.height:
         bars = _carried(_carried(bars, events, PRICES, -1), events, ("volume",), 1)
@@ -51,7 +63,8 @@ def on_one_basis(
         words.append(
             f"{left} payments are not used: no adjusted close steps by them, so the prices may hold them already"
         )
-    return bars, pl.concat([splits, followed]).sort("ticker", "session", "kind"), tuple(words)
+    told = pl.concat([splits, followed]).sort("ticker", "session", "kind")
+    return Scaled(bars, told, tuple(words), frozenset(events["ticker"]))
 
 
 def _in_question(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
@@ -79,7 +92,9 @@ def _steps(bars: pl.DataFrame) -> pl.DataFrame:
 
 def _listed(steps: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     """The listed splits that the prices do not hold yet: columns ticker, session, ratio."""
-    events = splits.select("ticker", "session", ratio="value").sort("session")
+    events = (
+        splits.unique(["ticker", "session"], keep="last").select("ticker", "session", ratio="value").sort("session")
+    )
     at = steps.with_columns(at="session").sort("session")
     known = events.join_asof(at, on="session", by="ticker", strategy="forward", check_sortedness=False)
     told = pl.when("is_adjusted").then("step").otherwise("gap")

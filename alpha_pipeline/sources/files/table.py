@@ -173,7 +173,8 @@ def _of_one_block(frame: pl.DataFrame, names: Sequence[str]) -> Table:
         for place, name in enumerate(names)
         if place not in of_place and not _UNNAMED.fullmatch(name.strip().lower())
     )
-    return Table(rows, {means: names[place] for means, place in chosen.items()}, columns, unused)
+    named = {means: names[place].strip() or "(without a name)" for means, place in chosen.items()}
+    return Table(rows, named, columns, unused)
 
 
 def _of_index(frame: pl.DataFrame, names: Sequence[str], chosen: dict[str, int]) -> dict[str, int]:
@@ -196,6 +197,11 @@ def _of_blocks(frame: pl.DataFrame, split: Sequence[tuple[str | None, str]], nam
         pl.DataFrame([frame.to_series(i) for i, (_, of) in enumerate(split) if not of]),
         [names[i] for i, (_, of) in enumerate(split) if not of],
     )
+    own = {field: field for field, of in split if of and field is not None}
+    counts = Counter([one for one in split if one[1]] + [(field, "") for field in own if field in shared.names])
+    twice = sorted({str(field) for (field, of), n in counts.items() if n > 1 or not of})
+    if twice:
+        raise FileRefusedError(f"has the column(s) {', '.join(twice)} more than once for a ticker. Keep one of them")
     parts, columns = list[pl.DataFrame](), list(shared.columns)
     for of in dict.fromkeys(of for _, of in split if of):
         places = {field: i for i, (field, of_column) in enumerate(split) if of_column == of and field is not None}
@@ -207,7 +213,6 @@ def _of_blocks(frame: pl.DataFrame, split: Sequence[tuple[str | None, str]], nam
             .with_columns(pl.lit(of).alias("ticker"))
             .filter(pl.any_horizontal(_is_given(block[name].dtype, name) for name in block.columns if name in OHLC))
         )
-    own = {field: field for field, of in split if of and field is not None}
     return Table(pl.concat(parts, how="diagonal_relaxed"), {**shared.names, **own}, tuple(columns), shared.unused)
 
 

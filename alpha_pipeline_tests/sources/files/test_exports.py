@@ -34,8 +34,10 @@ ADJUSTED = {
     "Yahoo": ("QQQ.csv", "Date,Open,High,Low,Close,Adj Close,Volume", "{day}," + OHLC + ",{adj_close},{whole}"),
     "Yahoo's web table": (
         "QQQ.csv",
-        "Date\tOpen\tHigh\tLow\tClose Close price adjusted for splits.\tAdj Close Adjusted close price adjusted for splits "
-        + "and dividend and/or capital gain distributions.\tVolume",
+        (
+            "Date\tOpen\tHigh\tLow\tClose Close price adjusted for splits.\tAdj Close Adjusted close price "
+            "adjusted for splits and dividend and/or capital gain distributions.\tVolume"
+        ),
         "{day:%b %-d, %Y}\t{open}\t{high}\t{low}\t{close}\t{adj_close}\t{whole:,}",
     ),
     "Alpha Vantage": (
@@ -68,6 +70,11 @@ ADJUSTED = {
         "QQQ.csv",
         ",Adj Close,Close,High,Low,Open,Volume\n,QQQ,QQQ,QQQ,QQQ,QQQ,QQQ\nDate,,,,,,",
         "{day},{adj_close},{close},{high},{low},{open},{whole}",
+    ),
+    "R's quantmod": (
+        "x.csv",
+        '"","QQQ.Open","QQQ.High","QQQ.Low","QQQ.Close","QQQ.Volume","QQQ.Adjusted"',
+        '"{day}",' + OHLC + ",{whole},{adj_close}",
     ),
     "Bloomberg": ("x.csv", "Security,Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME,Adj Close",
                   "QQQ US Equity,{day:%m/%d/%Y}," + OHLC + ",{whole},{adj_close}"),
@@ -103,6 +110,11 @@ PLAIN = {
         "QQQ.csv",
         "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen",
         "{day};{open};{high};{low};{close};{whole};9",
+    ),
+    "Investing.com in German": (
+        "QQQ Historische Daten.csv",
+        '"Datum","Zuletzt","Eröffn.","Hoch","Tief","Vol.","+/- %"',
+        '"{day:%d.%m.%Y}","{close}","{open}","{high}","{low}","{whole:,}","0,10%"',
     ),
     "NSE": ("QQQ.csv", '"Date ","OPEN ","HIGH ","LOW ","PREV. CLOSE ","close ","VOLUME "',
             '"{day:%d-%b-%Y}","{open}","{high}","{low}","1,00,370.1","{close}","{whole:,}"'),

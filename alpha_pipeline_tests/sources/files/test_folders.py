@@ -164,6 +164,18 @@ def test_files_that_contradict_each_other_leave_the_ticker_out_with_both_named(t
         answer(tmp_path)
 
 
+def test_raw_prices_of_several_files_are_not_joined_over_a_split(tmp_path: Path) -> None:
+    """The years before the split know nothing of it."""
+    raw = BARS.with_columns(
+        pl.when(pl.col("session") < BARS["session"][45]).then(pl.col(name) * 10).otherwise(name).alias(name)
+        for name in ("open", "high", "low", "close")
+    )
+    write(tmp_path / "1" / "QQQ.csv", raw[:30].with_columns(adj_close=pl.col("adj_close") / 2))
+    write(tmp_path / "2" / "QQQ.csv", raw[30:])
+    with pytest.raises(SourceError, match="with raw prices, which were divided by its splits, and in"):
+        answer(tmp_path)
+
+
 def test_files_that_are_each_adjusted_up_to_their_own_end_are_not_joined(tmp_path: Path) -> None:
     """A year's adjusted closes end at its close; the next year's begin below: between them lies a false return."""
     write(tmp_path / "2023" / "QQQ.csv", BARS[:60])
@@ -207,6 +219,19 @@ def test_one_ticker_that_is_not_daily_stops_no_other_of_its_file(tmp_path: Path)
     with pytest.raises(SourceError, match=r"market\.parquet: the bars of SPY are weekly"):
         answer(tmp_path, "SPY")
     assert any("SPY are weekly" in said for said in FilesSource(tmp_path).readings()[0].ignored)
+
+
+def test_a_ticker_without_a_date_is_no_ticker(tmp_path: Path) -> None:
+    table = BARS.rename({"session": "date"})
+    total = table[:1].with_columns(ticker=pl.lit("TOTAL"), date=None)
+    pl.concat([table, total], how="vertical_relaxed").write_parquet(tmp_path / "market.parquet")
+    with pytest.raises(SourceError, match="TOTAL has no row with a date"):
+        answer(tmp_path, "TOTAL")
+    table.with_columns(ticker=pl.lit("not a ticker")).write_parquet(tmp_path / "market.parquet")
+    with pytest.raises(
+        SourceError, match=r"has no ticker in its column ticker: 'not a ticker' is none. Use Yahoo's names"
+    ):
+        FilesSource(tmp_path).tickers()
 
 
 def test_what_is_not_used_is_said_once(tmp_path: Path) -> None:

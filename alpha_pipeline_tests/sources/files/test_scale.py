@@ -61,6 +61,16 @@ def test_raw_closes_beside_adjusted_ones_show_the_split_themselves(tmp_path: Pat
     assert answer(path).actions.is_empty()
 
 
+def test_rows_in_any_order_several_tickers_and_repeated_rows_are_put_on_one_basis(tmp_path: Path) -> None:
+    other = BARS.with_columns(ticker=pl.lit("SPY"))
+    table = pl.concat([raw(BARS, 10.0).with_columns(column("split", {AT: 10.0}, 1.0)), other.with_columns(split=1.0)])
+    pl.concat([table, table])[::-1].rename({"session": "Date"}).write_parquet(path := tmp_path / "market.parquet")
+    for ticker, bars in {"QQQ": BARS, "SPY": other}.items():
+        read = answer(path, ticker).bars
+        assert read["close"].to_list() == pytest.approx(pl.concat([bars, bars])[::-1]["close"].to_list())
+    assert answer(path, "SPY").actions.is_empty()
+
+
 def test_several_splits_are_divided_by_one_after_the_other(tmp_path: Path) -> None:
     first = BARS["session"][10]
     twice = raw(raw(BARS, 2.0), 4.0, first)
