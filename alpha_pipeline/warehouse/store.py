@@ -58,6 +58,10 @@ class Warehouse:
         """The folder of a table's objects."""
         return "tables/" + table.name.replace(".", "/")
 
+    def folder_path(self, table: Table) -> Path:
+        """Where the objects of a table lie."""
+        return self.objects.path(self.folder(table))
+
     def units(self, table: Table) -> list[str]:
         """The units held, sorted."""
         keys = self.objects.list(self.folder(table))
