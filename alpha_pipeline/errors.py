@@ -23,19 +23,19 @@ class SettingError(UsageError):
 
 
 class TickerNameError(UsageError):
-    """A name that cannot be a Yahoo ticker."""
+    """A name that cannot be a ticker."""
 
     def __init__(self, ticker: str, why: str) -> None:
         super().__init__(f"{ticker!r} cannot be a ticker: {why}")
 
 
 class UnknownTickerError(AlphaError):
-    """A source does not know a ticker."""
+    """A source does not know a ticker; `names` shows how it spells them."""
 
-    def __init__(self, ticker: str, source: str, detail: str = "") -> None:
+    def __init__(self, ticker: str, source: str, detail: str = "", names: str = "") -> None:
         self.ticker = ticker
-        tail = f" ({detail})" if detail else ""
-        super().__init__(f"{source} has no ticker {ticker!r}{tail}. Check the spelling (Yahoo's names: BRK-B, ^VIX).")
+        tail, spelled = f" ({detail})" if detail else "", f" ({names})" if names else ""
+        super().__init__(f"{source} has no ticker {ticker!r}{tail}. Check the spelling{spelled}.")
 
 
 class SourceError(AlphaError):

@@ -21,7 +21,7 @@ from polars.exceptions import PolarsError
 from alpha_pipeline.errors import SourceError, TickerNameError, UnknownTickerError
 from alpha_pipeline.settings import SourceKind
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
-from alpha_pipeline.universe import checked
+from alpha_pipeline.universe import among, checked
 
 PRICES = ("open", "high", "low", "close")
 EXPECTED = "ticker, date (or session), open, high, low, close, volume, and optionally adj_close"
@@ -81,12 +81,15 @@ class FilesSource:
             SourceError: nothing to read at the path, or a file that cannot be read or lacks a column.
         """
         held = _load(_stamps(self.path))
-        if ticker not in held:
+        name = among(ticker, held)
+        if name is None:
             near = difflib.get_close_matches(ticker, held, n=3, cutoff=0.3)
             detail = f"it holds {len(held)} tickers" + (f"; nearest: {', '.join(near)}" if near else "")
             raise UnknownTickerError(ticker, str(self.path), detail)
         session = pl.col("session")
-        bars = held[ticker].filter(session.is_null() | session.is_between(first, last))
+        bars = (
+            held[name].filter(session.is_null() | session.is_between(first, last)).with_columns(ticker=pl.lit(ticker))
+        )
         return Answer(ticker, bars, pl.DataFrame(schema=ACTION_SCHEMA), self.kind)
 
 

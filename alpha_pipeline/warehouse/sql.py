@@ -261,12 +261,15 @@ def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     came: list[int] = []
+    is_over = threading.Event()
 
     def wait() -> None:
         while number := reader.recv(1):
             if number[0] in {signal.SIGINT, signal.SIGTERM}:
                 came.append(number[0])
                 connection.interrupt()
+                while not is_over.wait(0.1):  # what comes before a query has begun is lost on it
+                    connection.interrupt()
 
     watcher = threading.Thread(target=wait, daemon=True)
     watcher.start()
@@ -282,6 +285,7 @@ def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
             _end(signal.SIGTERM, None)
         raise KeyboardInterrupt from None
     finally:
+        is_over.set()
         signal.set_wakeup_fd(wakeup)
         signal.signal(signal.SIGTERM, before)
         writer.close()

@@ -208,7 +208,6 @@ except KeyboardInterrupt:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
-        time.sleep(0.3)
         process.send_signal(number)
         assert process.wait(30) == code
     assert on_disk(warehouse.root) == before
