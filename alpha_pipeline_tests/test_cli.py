@@ -207,6 +207,8 @@ def test_a_wrong_clock_is_refused(tmp_path: Path, value: str) -> None:
         (["sql", "selec 1"], 1, ["SQL:", "selec"]),
         (["sql", "from raw.bras"], 1, ["SQL:", "bras"]),
         (["sql", "from raw.bars", "--format", "parquet"], 2, ["--out"]),
+        (["sql", "copy raw.bars to '{files}/bars.csv'"], 1, ["no COPY here", "--allow-files"]),
+        (["sql", "from '{files}/sound.csv'"], 1, ["--allow-files lifts that"]),
         (["sql", "from raw.bars", "--format", "csv", "--out", "{files}/absent/bars.csv"], 2, ["absent/bars.csv"]),
     ],
 )
@@ -546,6 +548,27 @@ def test_a_second_run_changes_no_object(world: World) -> None:
     again = world.run()
     assert (again.code, again.out) == (0, world.first.out)
     assert on_disk(*folders) == before
+
+
+def test_a_query_says_what_it_made_and_shows_every_result(simulated: Path) -> None:
+    before = on_disk(simulated)
+    asked = ("--warehouse", simulated, "--format", "csv")
+    outcome = alpha("sql", "create table t as select 1 as a; from t; select 2 as b", *asked)
+    assert (outcome.code, outcome.out) == (0, "a\n1\n\nb\n2\n")
+    assert "was in memory and is gone" in outcome.err
+    assert alpha("sql", "select sum(volume) > 0 as some from raw.bars", *asked).err == ""
+    several = alpha("sql", "select 1; select 2", *asked[:2], "--format", "parquet", "--out", simulated / "x.parquet")
+    assert_refused(several, 2, "A Parquet file holds one result, and there are 2")
+    assert on_disk(simulated) == before
+
+
+def test_an_interrupted_query_ends_with_one_line(simulated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alpha_pipeline.warehouse.sql.answers", interrupted)
+    outcome = alpha("sql", "select 1", "--warehouse", simulated)
+    assert (outcome.code, outcome.out, len(outcome.err.splitlines())) == (130, "", 1)
 
 
 def test_every_format_says_the_same(world: World, tmp_path: Path) -> None:

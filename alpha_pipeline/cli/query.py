@@ -53,9 +53,12 @@ def sql(
     settings = settings_from(warehouse=warehouse)
     form, file = one_of("--format", output_format) or OutputFormat.TABLE, one_of("--out", out)
     require_filled(settings)
-    found = answers(
-        Warehouse(settings.warehouse), TABLES, query, purpose=_PURPOSES.get(form, "text"), allow_files=allow_files
-    )
+    held, purpose = Warehouse(settings.warehouse), _PURPOSES.get(form, "text")
+    try:
+        found = answers(held, TABLES, query, purpose=purpose, allow_files=allow_files)
+    except KeyboardInterrupt:
+        errors.print("Interrupted; a query keeps nothing.")
+        raise typer.Exit(130) from None
     # Into a file or a pipe a table is as wide as it always was, unless somebody says otherwise.
     width = console.width if console.is_terminal or "COLUMNS" in os.environ else 200
     if found.frames or file is not None:
