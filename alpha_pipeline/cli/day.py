@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from alpha_pipeline.cli.context import (
     alert,
@@ -77,7 +78,7 @@ def run(
     _print_card(settings, problems, shown_before=early)
     print_lines(written)
     console.print(
-        f"[dim]Warehouse {settings.warehouse} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
+        f"[dim]Warehouse {escape(str(settings.warehouse))} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
         soft_wrap=True,
     )
     alert(settings)

@@ -130,7 +130,7 @@ def _explain_signal(
         write_text(render_html(card), out)
     console.print(render(card))
     if out is not None:
-        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
+        console.print(f"Page: {out}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _explain_forecast(
@@ -149,7 +149,7 @@ def _explain_forecast(
     console.print(render(explained))
     if out is not None:
         write_text(render_html(explained), out)
-        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
+        console.print(f"Page: {out}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _session(day: str | None) -> dt.date | None:

@@ -106,6 +106,7 @@ def ui(
     require_free(number)
     sync_partitions(settings)
     console.print(
-        f"Dagster UI: http://{HOST}:{number}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True
+        f"Dagster UI: http://{HOST}:{number}  (warehouse {escape(str(settings.warehouse))}; Ctrl-C ends it)",
+        soft_wrap=True,
     )
     serve(prepare_home(settings), number)
