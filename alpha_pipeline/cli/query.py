@@ -25,9 +25,11 @@ class OutputFormat(StrEnum):
     PARQUET = "parquet"
 
 
-_PURPOSES: Final[dict[OutputFormat, Literal["values", "json"]]] = {
-    OutputFormat.PARQUET: "values",
+_PURPOSES: Final[dict[OutputFormat, Literal["values", "text", "json"]]] = {
+    OutputFormat.TABLE: "text",
+    OutputFormat.CSV: "text",
     OutputFormat.JSON: "json",
+    OutputFormat.PARQUET: "values",
 }
 
 
@@ -53,9 +55,9 @@ def sql(
     settings = settings_from(warehouse=warehouse)
     form, file = one_of("--format", output_format) or OutputFormat.TABLE, one_of("--out", out)
     require_filled(settings)
-    held, purpose = Warehouse(settings.warehouse), _PURPOSES.get(form, "text")
+    held = Warehouse(settings.warehouse)
     try:
-        found = answers(held, TABLES, query, purpose=purpose, allow_files=allow_files)
+        found = answers(held, TABLES, query, purpose=_PURPOSES[form], allow_files=allow_files)
     except KeyboardInterrupt:
         errors.print("Interrupted; a query keeps nothing.")
         raise typer.Exit(130) from None
