@@ -14,6 +14,7 @@ from alpha_pipeline.ingestion.refusals import MUCH_REFUSED
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.steps.bar_problems import bar_problems
+from alpha_pipeline.steps.mending import empty_units
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse import views
 from alpha_pipeline.warehouse.market import read_market
@@ -80,7 +81,11 @@ def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:
     fix = "" if same else f"; the source is set to {settings.source}: use --warehouse or ALPHA_SOURCE={market.kind}"
     findings = [Finding("market", same, f"{warehouse.root} holds {market.market}{fix}")]
     views_ok = views.publish(warehouse, TABLES)
-    held = "up to date" if views_ok else "open in another program; `alpha sql` and every run work all the same"
+    held = (
+        "up to date"
+        if views_ok
+        else "not written (open in another program?); `alpha sql` and every run work all the same"
+    )
     findings.append(Finding("alpha.duckdb", True, held))
     coverage = warehouse.read(COVERAGE)
     status = dict(coverage.select("ticker", "status").iter_rows())
@@ -91,7 +96,7 @@ def _warehouse(settings: Settings, warehouse: Warehouse) -> list[Finding]:
     detail += f"; bars to {max(held_to, default='-')}, the last closed session is {last}"
     fix = "" if not lacking else '. `alpha sql "from raw.coverage"` tells more'
     findings.append(Finding("core tickers", not lacking, detail + fix))
-    return [*findings, *_last_refresh(warehouse)]
+    return [*findings, _units(warehouse), *_last_refresh(warehouse)]
 
 
 def _last_refresh(warehouse: Warehouse) -> list[Finding]:
@@ -108,3 +113,10 @@ def _last_refresh(warehouse: Warehouse) -> list[Finding]:
         Finding("last refresh", not absent, " ".join(absent) or "every ticker followed has the newest session"),
         Finding("quarantine", not found.grave, " ".join([*found.refused, counted])),
     ]
+
+
+def _units(warehouse: Warehouse) -> Finding:
+    empty = ", ".join(warehouse.key(table, unit) for table, unit in empty_units(warehouse, TABLES))
+    return Finding(
+        "units", not empty, f"without rows: {empty}; `alpha doctor --mend` removes them" if empty else "sound"
+    )

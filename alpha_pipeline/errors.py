@@ -33,7 +33,7 @@ class SettingError(UsageError):
 
 
 class TickerNameError(UsageError):
-    """A name that cannot be a Yahoo ticker."""
+    """A name that cannot be a ticker."""
 
     def __init__(self, ticker: str, why: str) -> None:
         super().__init__(f"{ticker!r} cannot be a ticker: {why}")
@@ -46,14 +46,15 @@ class UnknownTickerError(AlphaError):
         ticker: Yahoo's name.
         source: who does not know it.
         detail: what it said.
-        brief: the same in few words; by default that it is not in the source.
+        names: how it spells tickers, by examples.
+        brief: why in few words; by default that it is not in the source.
     """
 
-    def __init__(self, ticker: str, source: str, detail: str = "", brief: str = "") -> None:
+    def __init__(self, ticker: str, source: str, detail: str = "", names: str = "", brief: str = "") -> None:
         self.ticker = ticker
         self._brief = brief or f"{NOT_IN} {PurePath(source).name}"
-        tail = f" ({detail})" if detail else ""
-        super().__init__(f"{source} has no ticker {ticker!r}{tail}. Check the spelling (Yahoo's names: BRK-B, ^VIX).")
+        tail, spelled = f" ({detail})" if detail else "", f" ({names})" if names else ""
+        super().__init__(f"{source} has no ticker {ticker!r}{tail}. Check the spelling{spelled}.")
 
     @property
     def brief(self) -> str:

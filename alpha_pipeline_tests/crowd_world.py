@@ -26,7 +26,7 @@ from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.simulated import simulate
 from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.training import load_artifact, train_experiment
-from alpha_pipeline.warehouse import views
+from alpha_pipeline.warehouse import sql, views
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS, REVISIONS
 from alpha_pipeline_tests.pipeline_world import QUICK, after_close, build_features, retrained
@@ -238,7 +238,7 @@ def _read(ground: Ground, ticker: str) -> None:
 
 def _query(ground: Ground) -> None:
     n_sessions = ground.base().height // len(TICKERS)
-    for ticker, n_rows, n_unique, lowest, highest in views.query(ground.warehouse, TABLES, _MARKS).iter_rows():
+    for ticker, n_rows, n_unique, lowest, highest in sql.query(ground.warehouse, TABLES, _MARKS).iter_rows():
         assert n_rows == n_unique == n_sessions, f"{ticker}: {n_rows} rows of {n_unique} sessions"
         assert lowest == highest, f"{ticker}: versions {lowest} to {highest} side by side"
 

@@ -33,13 +33,15 @@ from alpha_pipeline.sources.simulated import SimulatedSource, simulate
 from alpha_pipeline.steps.results import write_ledger
 from alpha_pipeline.steps.run_card import SIGNALS
 from alpha_pipeline.steps.signals import BALLOT_MODEL, SECTOR_MODEL, VIX_MODEL
-from alpha_pipeline.universe import CORE, MAG7, SECTORS, VIX
+from alpha_pipeline.universe import CORE, MAG7, SECTORS, UNIVERSE, VIX
 from alpha_pipeline.warehouse import views
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS, COVERAGE
-from alpha_pipeline_tests.pipeline_world import ingest_all, signal_all
+from alpha_pipeline.warehouse.tables.signals import QQQ_POSITION
+from alpha_pipeline.warehouse.tickers import followed
+from alpha_pipeline_tests.pipeline_world import ingest_all, leave_empty, signal_all
 
 FIRST, LAST = dt.date(2012, 1, 3), dt.date(2016, 1, 29)
 NOW = "2016-01-30T12:00:00+00:00"
@@ -136,6 +138,11 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
         ("tickers add ZZZZ", 1, ["'ZZZZ'", "Check the spelling"]),
         ("tickers add QQQ ZZZZ --source files --path {files}/sound.csv", 1, ["sound.csv has no ticker 'ZZZZ'"]),
         ("tickers remove ZZZZ", 1, ["Not followed: ZZZZ", "alpha tickers list"]),
+        ("tickers remove QQQ", 2, ["QQQ is what the position is a weight of", "--yes"]),
+        ("tickers remove ^VIX,COST", 2, ["every position abstains", "--yes"]),
+        ("tickers remove NVDA AAPL MSFT", 2, ["4 ballots are left; below 5", "--yes"]),
+        ("tickers remove xlk", 2, ["XLK is one of the seven sectors", "--yes"]),
+        ("tickers add \u017fpy", 2, ["LATIN SMALL LETTER LONG S"]),
         ("run --source files --path {files}/absent.csv", 1, ["absent.csv does not exist"]),
         ("run --source files --path {files}/no_close.csv", 1, ["no_close.csv lacks the column(s) close", "ticker"]),
         ("run --source files", 2, ["--path"]),
@@ -143,6 +150,7 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
         ("run --profile fast", 2, ["'fast'", "quick, standard, full"]),
         ("run --experiments ridge,v99", 2, ["v99", "expanding_mean, har_x"]),
         ("run --tickers QQQ,PLTR", 2, ["Not followed: PLTR", "alpha tickers add PLTR"]),
+        ("run --tickers M&M.NS", 2, ["Not followed: M&M.NS", "alpha tickers add 'M&M.NS'"]),
         ("run --through 2016-13-01", 2, ["2016-13-01", "ISO date"]),
         ("train", 1, ["`alpha run` fills it"]),
         ("today", 1, ["holds no position yet", "`alpha run`"]),
@@ -200,6 +208,8 @@ def test_a_wrong_clock_is_refused(tmp_path: Path, value: str) -> None:
         (["sql", "selec 1"], 1, ["SQL:", "selec"]),
         (["sql", "from raw.bras"], 1, ["SQL:", "bras"]),
         (["sql", "from raw.bars", "--format", "parquet"], 2, ["--out"]),
+        (["sql", "copy raw.bars to '{files}/bars.csv'"], 1, ["no COPY here", "--allow-files"]),
+        (["sql", "from '{files}/sound.csv'"], 1, ["--allow-files lifts that"]),
         (["sql", "from raw.bars", "--format", "csv", "--out", "{files}/absent/bars.csv"], 2, ["absent/bars.csv"]),
     ],
 )
@@ -350,6 +360,20 @@ def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: P
     assert "all complete; bars to 2016-01-29, the last closed session is 2016-01-29" in sound.out
 
 
+def test_an_empty_year_stops_nothing_and_the_doctor_mends_it(tmp_path: Path, simulated: Path) -> None:
+    shutil.copytree(simulated, tmp_path / "held")
+    asked = ("--warehouse", tmp_path / "held")
+    before = alpha("today", *asked)
+    key = leave_empty(Warehouse(tmp_path / "held"), QQQ_POSITION, "2017")
+    assert alpha("today", *asked) == before
+    assert alpha("report", *asked).code == 0
+    assert f"without rows: {key}; `alpha doctor --mend` removes them" in alpha("doctor", *asked).out
+    mended = alpha("doctor", "--mend", *asked)
+    assert f"mended: removed {key}, which held no rows" in mended.out
+    assert "units: sound" in mended.out
+    assert Warehouse(tmp_path / "held").units(QQQ_POSITION) == ["2016"]
+
+
 def test_an_audit_says_what_each_probe_found_and_its_exit_code_whether_the_future_leaks(
     tmp_path: Path, simulated: Path
 ) -> None:
@@ -398,6 +422,26 @@ def test_tickers_come_and_go(tmp_path: Path, files: Path) -> None:
     removed = alpha("tickers", "remove", "PLTR", "--warehouse", warehouse)
     assert (removed.code, "Removed PLTR" in removed.out) == (0, True)
     assert "PLTR" not in alpha("tickers", "list", "--warehouse", warehouse).out
+
+
+def test_every_ticker_of_a_file_that_ends_in_the_past_can_be_followed(tmp_path: Path) -> None:
+    names = ["PLTR", "M&M.NS", "BRK.B", "VOD.L", "BTC-USD", "ES=F"]
+    rows = bars_of("QQQ").head(30).drop("ticker")
+    pl.concat([rows.with_columns(ticker=pl.lit(name)) for name in names]).write_csv(tmp_path / "bars.csv")
+    asked = ("--warehouse", tmp_path / "warehouse")
+    source = ("--source", "files", "--path", tmp_path / "bars.csv")
+    added = alpha("tickers", "add", *names, *source, *asked, ALPHA_NOW="2026-11-27T22:00:00+00:00")
+    assert (added.code, f"Added {', '.join(names)}." in " ".join(added.out.split())) == (0, True)
+    assert "Already followed: BRK.B" in alpha("tickers", "add", "BRK-B", *source, *asked).out
+    assert alpha("tickers", "remove", "brk-b", "vod.l", *asked).code == 0
+    assert followed(Warehouse(tmp_path / "warehouse")) == [*UNIVERSE, "PLTR", "M&M.NS", "BTC-USD", "ES=F"]
+
+
+def test_what_the_signals_rest_on_goes_when_it_is_meant(tmp_path: Path) -> None:
+    removed = alpha("tickers", "remove", "QQQ", "COST", "--yes", "--warehouse", tmp_path)
+    assert (removed.code, removed.err) == (0, "")
+    assert "no ledger and no record" in removed.out
+    assert set(UNIVERSE) - set(followed(Warehouse(tmp_path))) == {"QQQ", "COST"}
 
 
 @dataclass(frozen=True)
@@ -504,6 +548,27 @@ def test_a_second_run_changes_no_object(world: World) -> None:
     again = world.run()
     assert (again.code, again.out) == (0, world.first.out)
     assert on_disk(*folders) == before
+
+
+def test_a_query_says_what_it_made_and_shows_every_result(simulated: Path) -> None:
+    before = on_disk(simulated)
+    asked = ("--warehouse", simulated, "--format", "csv")
+    outcome = alpha("sql", "create table t as select 1 as a; from t; select 2 as b", *asked)
+    assert (outcome.code, outcome.out) == (0, "a\n1\n\nb\n2\n")
+    assert "was in memory and is gone" in outcome.err
+    assert alpha("sql", "select sum(volume) > 0 as some from raw.bars", *asked).err == ""
+    several = alpha("sql", "select 1; select 2", *asked[:2], "--format", "parquet", "--out", simulated / "x.parquet")
+    assert_refused(several, 2, "A Parquet file holds one result, and there are 2")
+    assert on_disk(simulated) == before
+
+
+def test_an_interrupted_query_ends_with_one_line(simulated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alpha_pipeline.warehouse.sql.answers", interrupted)
+    outcome = alpha("sql", "select 1", "--warehouse", simulated)
+    assert (outcome.code, outcome.out, len(outcome.err.splitlines())) == (130, "", 1)
 
 
 def test_every_format_says_the_same(world: World, tmp_path: Path) -> None:

@@ -28,11 +28,11 @@ from alpha_pipeline.steps.outcomes import Outcome
 from alpha_pipeline.steps.training import courses
 from alpha_pipeline.training.member import Member
 from alpha_pipeline.universe import VIX
+from alpha_pipeline.warehouse.sql import query
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
-from alpha_pipeline.warehouse.views import query
 from alpha_pipeline_tests.loopback.world import World, yahoo_world
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, Trade
 from alpha_pipeline_tests.pipeline_world import after_close, build_features, retrained

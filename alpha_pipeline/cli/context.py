@@ -1,5 +1,6 @@
 """What the commands need before they begin: settings, a source, a warehouse, names that are known."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -54,10 +55,20 @@ def settings_from(
 
 
 def checked_names(names: list[str]) -> list[str]:
-    """Names as Yahoo spells them, each once."""
+    """Names as they are written, in upper case and each once."""
     from alpha_pipeline.universe import checked
 
     return list(dict.fromkeys(checked(name) for name in names))
+
+
+def followed_names(names: list[str], settings: Settings) -> list[str]:
+    """The followed tickers that are meant, in the spelling followed; a name that is not followed stays as it is."""
+    from alpha_pipeline.universe import among
+    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.tickers import followed
+
+    held = followed(Warehouse(settings.warehouse))
+    return list(dict.fromkeys(among(name, held) or name for name in checked_names(names)))
 
 
 def named_tickers(names: Texts, settings: Settings) -> list[str] | None:
@@ -67,12 +78,11 @@ def named_tickers(names: Texts, settings: Settings) -> list[str] | None:
 
     if not names:
         return None
-    asked = checked_names(listed(names))
+    asked = followed_names(listed(names), settings)
     strangers = sorted(set(asked) - set(followed(Warehouse(settings.warehouse))))
     if strangers:
-        raise UsageError(
-            f"Not followed: {', '.join(strangers)}. `alpha tickers add {' '.join(strangers)}` follows them."
-        )
+        quoted = " ".join(shlex.quote(name) for name in strangers)
+        raise UsageError(f"Not followed: {', '.join(strangers)}. `alpha tickers add {quoted}` follows them.")
     return asked
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from alpha_pipeline.cli.context import (
     alert,
@@ -82,7 +83,7 @@ def run(
     _print_card(settings, problems, shown_before=early)
     print_lines([*written, *said_of_bars(settings, source_of_bars)])
     console.print(
-        f"[dim]Warehouse {settings.warehouse} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
+        f"[dim]Warehouse {escape(str(settings.warehouse))} · `alpha ui` opens the graph · `alpha sql` queries it[/]",
         soft_wrap=True,
     )
     alert(settings)

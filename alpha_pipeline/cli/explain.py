@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from alpha_pipeline.cli.context import checked_names, named_experiment, require_filled, settings_from
+from alpha_pipeline.cli.context import followed_names, named_experiment, require_filled, settings_from
 from alpha_pipeline.cli.options import Texts, WarehouseOption
 from alpha_pipeline.cli.terminal import console
 from alpha_pipeline.errors import UsageError
@@ -130,7 +130,7 @@ def _explain_signal(
         write_text(render_html(card), out)
     console.print(render(card))
     if out is not None:
-        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
+        console.print(f"Page: {out}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _explain_forecast(
@@ -143,13 +143,13 @@ def _explain_forecast(
     from alpha_pipeline.steps.explain import explain_forecast
     from alpha_pipeline.warehouse.store import Warehouse
 
-    (name,) = checked_names([ticker])
+    (name,) = followed_names([ticker], settings)
     require_filled(settings)
     explained = explain_forecast(Warehouse(settings.warehouse), named_experiment(model), name, session, horizon)
     console.print(render(explained))
     if out is not None:
         write_text(render_html(explained), out)
-        console.print(f"Page: {out}", highlight=False, soft_wrap=True)
+        console.print(f"Page: {out}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _session(day: str | None) -> dt.date | None:

@@ -3,13 +3,13 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import typer
 
 from alpha_pipeline.cli.context import require_filled, settings_from
 from alpha_pipeline.cli.options import WarehouseOption
-from alpha_pipeline.cli.terminal import console
+from alpha_pipeline.cli.terminal import console, errors
 from alpha_pipeline.settings import one_of
 
 # Dagster, torch and DuckDB take seconds to import: each command imports what it needs.
@@ -25,6 +25,14 @@ class OutputFormat(StrEnum):
     PARQUET = "parquet"
 
 
+_PURPOSES: Final[dict[OutputFormat, Literal["values", "text", "json"]]] = {
+    OutputFormat.TABLE: "text",
+    OutputFormat.CSV: "text",
+    OutputFormat.JSON: "json",
+    OutputFormat.PARQUET: "values",
+}
+
+
 def sql(
     query: Annotated[str, typer.Argument(help='DuckDB SQL, for example "from signals.qqq_position".')],
     output_format: Annotated[
@@ -33,18 +41,34 @@ def sql(
     out: Annotated[
         list[Path] | None, typer.Option("--out", metavar="FILE", help="File to write; standard output when not given.")
     ] = None,
+    allow_files: Annotated[
+        bool, typer.Option("--allow-files", help="Let it read and write other files too: read_csv, COPY, ATTACH.")
+    ] = False,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Query the warehouse; every table of the design is a view."""
+    """Query the warehouse; every table of the design is a view. It reads and keeps nothing."""
     from alpha_pipeline.catalogue import TABLES
-    from alpha_pipeline.reports.frames import write_frame
+    from alpha_pipeline.reports.frames import write_frames
+    from alpha_pipeline.warehouse.sql import answers
     from alpha_pipeline.warehouse.store import Warehouse
-    from alpha_pipeline.warehouse.views import query as run_query
 
     settings = settings_from(warehouse=warehouse)
     form, file = one_of("--format", output_format) or OutputFormat.TABLE, one_of("--out", out)
     require_filled(settings)
-    frame = run_query(Warehouse(settings.warehouse), TABLES, query)
+    held = Warehouse(settings.warehouse)
+    try:
+        found = answers(held, TABLES, query, purpose=_PURPOSES[form], allow_files=allow_files)
+    except KeyboardInterrupt:
+        errors.print("Interrupted; a query keeps nothing.")
+        raise typer.Exit(130) from None
     # Into a file or a pipe a table is as wide as it always was, unless somebody says otherwise.
     width = console.width if console.is_terminal or "COLUMNS" in os.environ else 200
-    write_frame(frame, form.value, file, width)
+    if found.frames or file is not None:
+        write_frames(list(zip(found.frames, found.json_columns, strict=True)), form.value, file, width)
+    if found.n_made:
+        errors.print(
+            "What the query made or changed was in memory and is gone: `alpha sql` keeps nothing. "
+            "--out FILE writes a result.",
+            highlight=False,
+            soft_wrap=True,
+        )

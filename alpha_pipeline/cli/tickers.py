@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from alpha_pipeline.cli.context import checked_names, settings_from, sync_partitions, usable_source
+from alpha_pipeline.cli.context import checked_names, followed_names, settings_from, sync_partitions, usable_source
 from alpha_pipeline.cli.options import PathOption, SourceOption, WarehouseOption
 from alpha_pipeline.cli.terminal import console, errors
+from alpha_pipeline.errors import UsageError
 from alpha_pipeline.settings import listed
 
 # Dagster, torch and DuckDB take seconds to import: each command imports what it needs.
@@ -37,9 +38,7 @@ def list_tickers(warehouse: WarehouseOption = None) -> None:
 
 @app.command("add")
 def add_tickers(
-    names: Annotated[
-        list[str], typer.Argument(help="Yahoo's names, for example PLTR BRK-B; commas separate them as well.")
-    ],
+    names: Annotated[list[str], typer.Argument(help="For example PLTR BRK-B VOD.L; commas separate them as well.")],
     source: SourceOption = None,
     path: PathOption = None,
     warehouse: WarehouseOption = None,
@@ -48,35 +47,44 @@ def add_tickers(
     from alpha_pipeline.steps.admission import last_wanted, require_known
     from alpha_pipeline.warehouse.market import MarketRecord, claim_market
     from alpha_pipeline.warehouse.store import Warehouse
-    from alpha_pipeline.warehouse.tickers import add
+    from alpha_pipeline.warehouse.tickers import add, followed
 
     settings = settings_from(source, path, warehouse, of_market=source is None)
     asked = checked_names(listed(names))
     bars = usable_source(settings)
-    with errors.status(f"asking {bars.market} about {', '.join(asked)}"):
-        require_known(bars, asked, last_wanted(settings))
     held = Warehouse(settings.warehouse)
+    with errors.status(f"asking {bars.market} about {', '.join(asked)}"):
+        known = require_known(bars, asked, last_wanted(settings), followed(held))
     claim_market(held, MarketRecord(bars.kind, bars.market))
-    new = add(held, asked)
+    new = add(held, known)
     sync_partitions(settings)
-    known = [ticker for ticker in asked if ticker not in new]
+    before = [ticker for ticker in known if ticker not in new]
     if new:
         console.print(f"Added {', '.join(new)}. An open `alpha ui`, or the next `alpha run`, brings them to forecasts.")
-    if known:
-        console.print(f"Already followed: {', '.join(known)}.")
+    if before:
+        console.print(f"Already followed: {', '.join(before)}.")
 
 
 @app.command("remove")
 def remove_tickers(
     names: Annotated[list[str], typer.Argument(help="Separated by blanks or commas.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Also of what the signals rest on.")] = False,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Stop following tickers; their history stays."""
+    """Stop following tickers; their history stays. What the signals rest on goes only with --yes."""
+    from alpha_pipeline.steps.reliance import what_ends
     from alpha_pipeline.warehouse.store import Warehouse
-    from alpha_pipeline.warehouse.tickers import remove
+    from alpha_pipeline.warehouse.tickers import followed, remove
 
     settings = settings_from(warehouse=warehouse)
-    asked = checked_names(listed(names))
-    remove(Warehouse(settings.warehouse), asked)
+    held = Warehouse(settings.warehouse)
+    asked = followed_names(listed(names), settings)
+    before = followed(held)
+    ends = what_ends([ticker for ticker in asked if ticker in before], before)
+    if ends and not yes:
+        raise UsageError(f"The signals rest on them. {' '.join(ends)} Nothing was removed; --yes removes them.")
+    remove(held, asked)
     sync_partitions(settings)
     console.print(f"Removed {', '.join(asked)}; the history is kept.")
+    for sentence in ends:
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)

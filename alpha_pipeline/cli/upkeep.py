@@ -18,11 +18,22 @@ from alpha_pipeline.steps.watch import shown
 # ruff: noqa: PLC0415
 
 
-def doctor(source: SourceOption = None, path: PathOption = None, warehouse: WarehouseOption = None) -> None:
+def doctor(
+    mend: Annotated[bool, typer.Option("--mend", help="First remove units that hold nothing, and say which.")] = False,
+    source: SourceOption = None,
+    path: PathOption = None,
+    warehouse: WarehouseOption = None,
+) -> None:
     """Look at the machine, the settings and the warehouse; exit code 1 when something needs mending."""
+    from alpha_pipeline.catalogue import TABLES
     from alpha_pipeline.doctor import examine
+    from alpha_pipeline.steps.mending import mend as mend_units
+    from alpha_pipeline.warehouse.store import Warehouse
 
-    findings = examine(settings_from(source, path, warehouse, of_market=source is None))
+    settings = settings_from(source, path, warehouse, of_market=source is None)
+    for words in mend_units(Warehouse(settings.warehouse), TABLES) if mend else []:
+        console.print(f"[yellow]mended[/]: {escape(words)}", soft_wrap=True)
+    findings = examine(settings)
     for finding in findings:
         verdict = "[green]ok  [/]" if finding.is_ok else "[red]bad [/]"
         # A terminal wraps between words; a log keeps a finding in a line.
@@ -95,6 +106,7 @@ def ui(
     require_free(number)
     sync_partitions(settings)
     console.print(
-        f"Dagster UI: http://{HOST}:{number}  (warehouse {settings.warehouse}; Ctrl-C ends it)", soft_wrap=True
+        f"Dagster UI: http://{HOST}:{number}  (warehouse {escape(str(settings.warehouse))}; Ctrl-C ends it)",
+        soft_wrap=True,
     )
     serve(prepare_home(settings), number)

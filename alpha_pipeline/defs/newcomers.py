@@ -90,9 +90,9 @@ def adopt(instance: dg.DagsterInstance, alpha: AlphaResource) -> list[str]:
 
 def _adopt_one(instance: dg.DagsterInstance, alpha: AlphaResource, warehouse: Warehouse, given: str) -> str:
     try:
-        ticker = checked(given)
-        if ticker not in followed(warehouse):
-            require_known(alpha.source(), [ticker], alpha.through())
+        ticker, held = checked(given), followed(warehouse)
+        if ticker not in held:
+            [ticker] = require_known(alpha.source(), [ticker], alpha.through(), held)
     except (TickerNameError, UnknownTickerError) as error:
         _rename(instance, given, None)
         return f"{given} refused: {error}"

@@ -1,8 +1,10 @@
 """Writes a frame or a text where and how a person asked for it."""
 
 import io
+import json
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,32 +18,60 @@ _NARROWEST_PROSE: Final = 24
 
 
 def write_frame(frame: pl.DataFrame, output_format: str, out: Path | None, width: int = 200) -> None:
-    """Write a frame as table, csv, json or parquet to a file, or to standard output.
+    """Write a frame as `write_frames` does."""
+    write_frames([(frame, frozenset())], output_format, out, width)
+
+
+def write_frames(
+    frames: Sequence[tuple[pl.DataFrame, frozenset[str]]], output_format: str, out: Path | None, width: int = 200
+) -> None:
+    """Write frames, one after the other, as table, csv, json or parquet to a file, or to standard output.
 
     Args:
-        frame: what to write.
+        frames: what to write, each with its columns whose texts are JSON already; JSON is a line for each frame.
         output_format: how.
         out: where to; standard output when None.
         width: columns that a table may have.
 
     Raises:
-        UsageError: Parquet is asked for without a file, CSV with a nested column, or the file cannot be written.
+        UsageError: Parquet is asked for without a file or of other than one frame, CSV with a nested column, or the
+            file cannot be written.
     """
     if output_format == "parquet":
         if out is None:
             raise UsageError("Parquet is not for a terminal: name a file with --out.")
+        if len(frames) != 1:
+            raise UsageError(f"A Parquet file holds one result, and there are {len(frames)}: leave one.")
         buffer = io.BytesIO()
-        frame.write_parquet(buffer)
+        frames[0][0].write_parquet(buffer)
         _write(buffer.getvalue(), out)
     elif output_format == "csv":
-        nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-        if nested:
-            raise UsageError(f"CSV cannot hold the nested column(s) {', '.join(nested)}: use --format json or parquet.")
-        _put(frame.write_csv(), out)
+        _put("\n".join(_csv(frame) for frame, _ in frames), out)
     elif output_format == "json":
-        _put(frame.write_json() + "\n", out)
+        _put("".join(f"{_json(frame, texts)}\n" for frame, texts in frames), out)
     else:
-        _put(table(frame, width), out)
+        _put("\n".join(table(frame, width) for frame, _ in frames), out)
+
+
+def _csv(frame: pl.DataFrame) -> str:
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    if nested:
+        raise UsageError(f"CSV cannot hold the nested column(s) {', '.join(nested)}: use --format json or parquet.")
+    return frame.write_csv()
+
+
+def _json(frame: pl.DataFrame, texts: frozenset[str]) -> str:
+    """An array of objects; of the columns in `texts` the values are JSON as they are."""
+    if not texts:
+        return frame.write_json()
+    columns = []
+    for name in frame.columns:
+        if name in texts:
+            key = json.dumps(name, ensure_ascii=False)
+            columns.append([f"{key}:{'null' if value is None else value}" for value in frame[name]])
+        else:
+            columns.append([line[1:-1] for line in frame.select(name).write_ndjson().splitlines()])
+    return "[" + ",".join(f"{{{','.join(row)}}}" for row in zip(*columns, strict=True)) + "]"
 
 
 def table(frame: pl.DataFrame, width: int) -> str:

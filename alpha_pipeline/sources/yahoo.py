@@ -42,6 +42,7 @@ ATTEMPTS: Final = 4
 TIMEOUT_S: Final = 15.0
 OVERLAP: Final = 15
 CONCURRENCY: Final = 4
+NAMES: Final = "Yahoo's names: BRK-B, ^VIX, VOD.L"
 CHART: Final = "/v8/finance/chart/"
 COOKIE_HOST: Final = "fc.yahoo.com"
 COLUMNS: Final = {
@@ -170,7 +171,7 @@ class YahooSource:
             )
         except _RefusedError as error:
             if error.status == 404:
-                raise UnknownTickerError(ticker, "Yahoo", error.reason, brief="404") from error
+                raise UnknownTickerError(ticker, "Yahoo", error.reason, NAMES, brief="404") from error
             if error.status == 429:
                 self._pace.refused()
             raise

@@ -1,7 +1,7 @@
 """What may come in: the last session, whether a source fits the warehouse and knows a ticker, who is behind."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import (
@@ -16,7 +16,7 @@ from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import reason
 from alpha_pipeline.steps.refresh import rehearse
-from alpha_pipeline.universe import CORE
+from alpha_pipeline.universe import CORE, among, spellings
 from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
@@ -83,16 +83,54 @@ def require_acceptable(warehouse: Warehouse, source: PriceSource, tickers: Seque
         raise NotEnoughDataError(f"No bars were taken. {' '.join(failure_words(reasons, len(tickers)))}")
 
 
-def require_known(source: PriceSource, tickers: list[str], through: dt.date) -> None:
-    """Ask the source for a few bars of each ticker, so that a wrong name is refused before it leaves a trace.
+def require_known(
+    source: PriceSource, tickers: Sequence[str], through: dt.date, followed: Collection[str] = ()
+) -> list[str]:
+    """The names by which a source knows tickers, so that a wrong one is refused before it leaves a trace.
+
+    What a source lists it knows, however long ago its bars end. One that cannot list is asked for a few bars of each
+    ticker: as it is written first, and as a share class only where it does not know that (`BRK.B`, then `BRK-B`).
+
+    Args:
+        source: knows them.
+        tickers: as a person writes them.
+        through: last session wanted.
+        followed: the names followed, of which a listed ticker may be another spelling.
+
+    Returns:
+        The names, each once.
 
     Raises:
         UnknownTickerError: the source does not know one of them.
         SourceError: the source could not answer.
     """
-    for ticker in tickers:
-        if source.fetch(ticker, calendar.offset(calendar.at_or_before(through), -10), through).bars.is_empty():
-            raise UnknownTickerError(ticker, source.market, f"no bar in the ten sessions to {through}")
+    listed = source.tickers()
+    if listed is None:
+        return list(dict.fromkeys(_answered(source, ticker, through) for ticker in tickers))
+    return list(dict.fromkeys(_listed(source, listed, ticker, through, followed) for ticker in tickers))
+
+
+def _listed(
+    source: PriceSource, listed: Collection[str], ticker: str, through: dt.date, followed: Collection[str]
+) -> str:
+    name = among(ticker, listed)
+    if name is None:
+        source.fetch(ticker, through, through)  # says in its own words what it holds
+        raise UnknownTickerError(ticker, source.market)
+    return among(name, followed) or name
+
+
+def _answered(source: PriceSource, ticker: str, through: dt.date) -> str:
+    refusals = []
+    first = calendar.offset(calendar.at_or_before(through), -10)
+    for name in spellings(ticker) if "." in ticker else (ticker,):
+        try:
+            if not source.fetch(name, first, through).bars.is_empty():
+                return name
+            refusals.append(UnknownTickerError(name, source.market, f"no bar in the ten sessions to {through}"))
+        except UnknownTickerError as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def behind(warehouse: Warehouse, through: dt.date) -> dict[str, dt.date | None]:

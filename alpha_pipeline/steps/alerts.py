@@ -154,7 +154,7 @@ def _of_bars(warehouse: Warehouse) -> list[Alert]:
 
 
 def _exit(warehouse: Warehouse, through: dt.date) -> Alert | None:
-    rows = warehouse.read(VIX_REGIME, warehouse.units(VIX_REGIME)[-1:]).tail(1)
+    rows = warehouse.read(VIX_REGIME, warehouse.newest(VIX_REGIME)).tail(1)
     if rows.filter(pl.col("exit_longs") & (pl.col("session") == through)).is_empty():
         return None
     row = rows.row(0, named=True)

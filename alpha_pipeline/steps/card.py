@@ -32,14 +32,14 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_earl
         NotEnoughDataError: the warehouse holds no position yet.
     """
     market = read_market(warehouse)
-    years = warehouse.units(signals.QQQ_POSITION)
+    years = warehouse.newest(signals.QQQ_POSITION)
     if market is None or not years:
         raise NotEnoughDataError(f"{warehouse.root} holds no position yet. `alpha run` makes one.")
-    position = warehouse.read(signals.QQQ_POSITION, years[-1:]).tail(1).row(0, named=True)
+    position = warehouse.read(signals.QQQ_POSITION, years).tail(1).row(0, named=True)
     session = position["session"]
 
     def rows(table: Table) -> pl.DataFrame:
-        return warehouse.read(table, years[-1:]).filter(pl.col("session") == session)
+        return warehouse.read(table, years).filter(pl.col("session") == session)
 
     ballots = rows(signals.MAG7_BALLOTS)
     ranks = rows(signals.SECTOR_RANKS).sort("rank")

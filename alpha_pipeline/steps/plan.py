@@ -118,7 +118,7 @@ def _lacks(models: Sequence[Stage]) -> bool:
 
 def _is_behind(warehouse: Warehouse, last: dt.date) -> bool:
     """Whether the newest position is older than the last session."""
-    held = span(warehouse.read(QQQ_POSITION, warehouse.units(QQQ_POSITION)[-1:], columns=["session"]))
+    held = span(warehouse.read(QQQ_POSITION, warehouse.newest(QQQ_POSITION), columns=["session"]))
     return held is None or held[1] < last
 
 
@@ -138,7 +138,7 @@ def _forecasts(name: str, scope: Scope, *, is_new: bool) -> Stage:
 def _signals(warehouse: Warehouse, last: dt.date, *, is_new: bool) -> Stage:
     """Six tables; where models are new every session is made again."""
     whole = len(calendar.between(signals.FIRST_SESSION, max(last, signals.FIRST_SESSION)))
-    sessions = whole if is_new and not warehouse.units(QQQ_POSITION) else 1
+    sessions = whole if is_new and not warehouse.newest(QQQ_POSITION) else 1
     return Stage(SIGNALS, _SIGNAL_TABLES, "tables", _SECONDS_A_RUN + sessions * signals.SECONDS_A_SESSION)
 
 

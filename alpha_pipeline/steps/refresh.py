@@ -10,7 +10,7 @@ from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.sources.base import PriceSource, Reading
 from alpha_pipeline.steps.ingest import ingest_tickers, refresh_tickers
 from alpha_pipeline.steps.outcomes import Outcome, record_failure
-from alpha_pipeline.universe import CORE
+from alpha_pipeline.universe import CORE, among
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import added, followed
@@ -131,9 +131,7 @@ def said_of_files(readings: Sequence[Reading], followed_tickers: Sequence[str]) 
     left_out = [f"{read.file} is left out: it {read.refused.rstrip('.')}." for read in readings if read.refused]
     ignored = [words for read in readings for words in read.ignored]
     held = {ticker for read in readings for ticker in read.tickers}
-    # A share class is the same with a dot and with a dash.
-    known = {ticker.replace(".", "-") for ticker in followed_tickers}
-    strangers = sorted(ticker for ticker in held if ticker.replace(".", "-") not in known)
+    strangers = sorted(ticker for ticker in held if among(ticker, followed_tickers) is None)
     if not strangers:
         return [*left_out, *dict.fromkeys(ignored)]
     more = f" and {len(strangers) - STRANGERS_NAMED} more" if len(strangers) > STRANGERS_NAMED else ""

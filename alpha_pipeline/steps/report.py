@@ -97,7 +97,7 @@ def write_report(warehouse: Warehouse, kept: int | None, problems: tuple[str, ..
 
 def find_report(warehouse: Warehouse) -> str | None:
     """The path of the tear sheet of the newest position; None before it is written."""
-    newest = span(warehouse.read(signals.QQQ_POSITION, warehouse.units(signals.QQQ_POSITION)[-1:], columns=["session"]))
+    newest = span(warehouse.read(signals.QQQ_POSITION, warehouse.newest(signals.QQQ_POSITION), columns=["session"]))
     if newest is None or warehouse.objects.get(_tear_sheet(newest[1])) is None:
         return None
     return str(warehouse.objects.path(_tear_sheet(newest[1])))

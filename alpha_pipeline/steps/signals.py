@@ -13,11 +13,12 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.signals import mag7_vote, qqq_position, sector_rotation, vix_regime
 from alpha_pipeline.signals.replay import Evidence
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.universe import MAG7, SECTORS, VIX
-from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.universe import CORE, MAG7, SECTORS, VIX
+from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import signals as tables
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
+from alpha_pipeline.warehouse.tables.raw import BARS
 
 BALLOT_MODEL = "v13_bull_sniper"
 SECTOR_MODEL = "v15_sector_context"
@@ -42,6 +43,12 @@ def stale_sessions(warehouse: Warehouse, sessions: Sequence[dt.date]) -> list[st
     current = fresh.join(held, on=["session", "inputs"], how="semi")
     stale = set(sessions) - set(current.get_column("session"))
     return [session.isoformat() for session in sessions if stale and session >= min(stale)]
+
+
+def last_bar(warehouse: Warehouse) -> dt.date | None:
+    """The last session of which a bar is held of what the signals rest on; None before the first."""
+    held = span(warehouse.read(BARS, CORE, columns=["session"]))
+    return held[1] if held else None
 
 
 def write_ballots(warehouse: Warehouse, sessions: Sequence[dt.date]) -> pl.DataFrame:

@@ -28,7 +28,10 @@ class Objects(Protocol):
         ...
 
     def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
-        """Replace an object by what `change` makes of it; None leaves it. Two updates of a key never overlap."""
+        """Replace an object by what `change` makes of it; None leaves it, no bytes remove it.
+
+        Two updates of a key never overlap.
+        """
         ...
 
     def list(self, prefix: str) -> list[str]:
@@ -55,9 +58,9 @@ class LocalObjects:
         return self.root / key
 
     def get(self, key: str) -> bytes | None:
-        """The bytes of an object, or None if there is none."""
+        """The bytes of an object, or None if there is none; a file without a byte is none."""
         try:
-            return self.path(key).read_bytes()
+            return self.path(key).read_bytes() or None
         except FileNotFoundError:
             return None
 
@@ -80,13 +83,18 @@ class LocalObjects:
         _sync_folder(path.parent)
 
     def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
-        """Replace an object by what `change` makes of it; None leaves it. Two updates of a key never overlap."""
+        """Replace an object by what `change` makes of it; None leaves it, no bytes remove it.
+
+        Two updates of a key never overlap.
+        """
         locks = self.root / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock"):
             data = change(self.get(key))
-            if data is not None:
+            if data:
                 self.put(key, data)
+            elif data is not None:
+                self.delete(key)
 
     def list(self, prefix: str) -> list[str]:
         """The keys under a folder, sorted."""

@@ -58,10 +58,18 @@ class Warehouse:
         """The folder of a table's objects."""
         return "tables/" + table.name.replace(".", "/")
 
+    def folder_path(self, table: Table) -> Path:
+        """Where the objects of a table lie."""
+        return self.objects.path(self.folder(table))
+
     def units(self, table: Table) -> list[str]:
         """The units held, sorted."""
         keys = self.objects.list(self.folder(table))
         return sorted(unquote(Path(key).stem) for key in keys if not Path(key).stem.startswith("_"))
+
+    def newest(self, table: Table) -> list[str]:
+        """The last unit that holds rows, or none: an object without rows says nothing."""
+        return next(([unit] for unit in reversed(self.units(table)) if self.height(table, unit)), [])
 
     def read(
         self, table: Table, units: Iterable[str] | None = None, columns: Sequence[str] | None = None
@@ -142,7 +150,8 @@ class Warehouse:
             table: the table.
             unit: the unit.
             frame: the new rows.
-            dropping: which held rows the frame replaces beside those with the same key.
+            dropping: which held rows the frame replaces beside those with the same key; where nothing is left, so is
+                no object.
 
         Returns:
             Whether the object changed.
@@ -159,6 +168,9 @@ class Warehouse:
                 rows = rows.filter(~dropping)
             fresh = _conformed(table, unit, frame)
             merged = table.conform(pl.concat([rows.join(fresh, on=table.key, how="anti", nulls_equal=True), fresh]))
+            if merged.is_empty() and dropping is not None:
+                changed = held is not None
+                return None if held is None else b""
             metadata = {CONTENT: content_hash(table, merged), INPUTS: ""}
             changed = held is None or _read_metadata(held).get(CONTENT) != metadata[CONTENT]
             return _parquet(_checked(table, unit, merged), metadata) if changed else None
@@ -168,6 +180,8 @@ class Warehouse:
 
     def replace_sessions(self, table: Table, sessions: Sequence[dt.date], frame: pl.DataFrame) -> None:
         """Make a frame the whole truth about some sessions of a table split by year; other sessions stay.
+
+        A year of which no row is left has no object.
 
         Raises:
             TableError: a year's merged frame does not fit; that year is left as it was.

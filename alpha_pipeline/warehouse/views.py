@@ -1,25 +1,26 @@
-"""The DuckDB side: views over the Parquet objects, and SQL.
+"""The DuckDB side: views over the Parquet objects.
 
 `alpha.duckdb` holds schemas and views only, so deleting it loses nothing. It is never needed by the pipeline
 itself, and it is never replaced under an open reader: views read globs, so new objects show by themselves.
+
+A view can only name files by their whole paths. A copy of a warehouse would so show the rows of the one it was copied
+from, and a moved one those of whatever lies in its old place: every view first looks where its database lies, and
+refuses anywhere else.
 """
 
 import io
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables.raw import BARS, REVISIONS
 
 DATABASE = "alpha.duckdb"
+EMPTY = "_empty.parquet"
 
 # A bar was known from when it was fetched until it was superseded. A revision was final unless that is why it went.
 _BARS_AS_OF = """
@@ -35,27 +36,47 @@ CREATE OR REPLACE MACRO raw.bars_as_of(moment) AS TABLE
     ORDER BY ticker, session
 """
 
+# Two databases attached at once may both be copies: what counts is that every one with these views lies in its place.
+# The place is told by its hash, which is the same in a view's text as in its value, whatever the folder is called.
+_IN_ITS_PLACE = """
+    (SELECT CASE WHEN bool_and(md5(path) = '{mark}') THEN true
+        ELSE error('this alpha.duckdb was made as ' || {path} || ' and lies elsewhere, a copy or moved: its views '
+            || 'would show the rows of that folder. `alpha doctor --warehouse` on its folder makes it anew.')
+        END
+    FROM duckdb_databases() WHERE database_name IN (SELECT database_name FROM duckdb_views()
+        WHERE schema_name = '{schema}' AND view_name = '{name}' AND contains(sql, '{mark}')))
+"""
 
-class SqlError(AlphaError):
-    """DuckDB refused a query."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(f"SQL: {detail}")
+def literal(text: str) -> str:
+    """A text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
 
 
-def statements(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
-    """The statements that define every schema, view and table macro; each view works before its first row is written.
+def escaped(folder: Path) -> str:
+    """A folder in a glob, whatever it is called."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in folder.as_posix())
+
+
+def statements(tables: Sequence[Table], folders: Callable[[Table], Sequence[Path]], condition: str = "") -> list[str]:
+    """The statements that define every schema, view and table macro.
 
     ``raw.bars_as_of(moment)`` is a table macro: `raw.bars` as they were known at a moment, text such as
     ``'2025-06-30 21:00:00+00'`` (UTC where it names no zone).
+
+    Args:
+        tables: a view for each.
+        folders: the folders whose objects a table's view reads; each must hold one.
+        condition: what has to hold for a view to show its rows.
     """
     found = [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in sorted({t.name.split(".")[0] for t in tables})]
+    where = f" WHERE {condition}" if condition else ""
     for table in tables:
-        glob = (warehouse.root / warehouse.folder(table) / "*.parquet").as_posix().replace("'", "''")
+        globs = ", ".join(literal(f"{escaped(folder)}/*.parquet") for folder in folders(table))
         columns = ", ".join(f'"{column}"' for column in table.columns)
         found.append(
-            f"CREATE OR REPLACE VIEW {table.name} AS "  # noqa: S608  names of our own tables, and a quoted path
-            f"SELECT {columns} FROM read_parquet('{glob}', union_by_name = true, hive_partitioning = false)"
+            f"CREATE OR REPLACE VIEW {table.name} AS "  # noqa: S608  names of our own tables, and quoted paths
+            f"SELECT {columns} FROM read_parquet([{globs}], union_by_name = true, hive_partitioning = false){where}"
         )
     if BARS in tables and REVISIONS in tables:
         found.append(_BARS_AS_OF.format(columns=", ".join(f'"{column}"' for column in BARS.columns)))
@@ -70,80 +91,55 @@ def comments(tables: Sequence[Table]) -> list[str]:
         for table in tables
         for name, column in table.schema.columns.items()
     ]
-    return [f"COMMENT ON {what} IS '{words.replace(chr(39), chr(39) * 2)}'" for what, words in said]
+    return [f"COMMENT ON {what} IS {literal(words)}" for what, words in said]
 
 
 def publish(warehouse: Warehouse, tables: Sequence[Table]) -> bool:
     """Bring `alpha.duckdb` up to date with the tables.
 
     Returns:
-        False when someone holds the file open. Nothing is lost by that: its views already read the new objects.
+        False when someone holds the file open, or the folder takes no writing. Nothing is lost by that: views that are
+        there already read the new objects.
     """
-    warehouse.root.mkdir(parents=True, exist_ok=True)
-    _seed_empty_tables(warehouse, tables)
-    path = warehouse.root / DATABASE
-    wanted = [*statements(warehouse, tables), *comments(tables)]
     try:
-        with duckdb.connect(str(path)) as connection:
+        warehouse.root.mkdir(parents=True, exist_ok=True)
+        _seed_empty_tables(warehouse, tables)
+        with duckdb.connect(str(warehouse.root / DATABASE)) as connection:
+            in_place = _in_its_place(connection, tables[0])
             connection.begin()  # one write to the disk instead of hundreds
-            for statement in wanted:
+            for statement in [*statements(tables, lambda t: [warehouse.folder_path(t)], in_place), *comments(tables)]:
                 connection.execute(statement)
             connection.commit()
-    except duckdb.IOException:  # the lock of another process
+    # The lock of another process, a folder without permission, or one whose name DuckDB cannot write to (a `?` in it).
+    except (duckdb.IOException, duckdb.TransactionException, OSError):
         return False
     return True
 
 
-def query(warehouse: Warehouse, tables: Sequence[Table], sql: str) -> pl.DataFrame:
-    """Run SQL over the views in a database of its own, so that no open shell can block it.
-
-    Raises:
-        SqlError: DuckDB's first line about what is wrong.
-    """
-    _seed_empty_tables(warehouse, tables)
-    with _pinned(warehouse, tables) as still, duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for statement in statements(still, tables):
-            connection.execute(statement)
-        try:
-            relation = connection.sql(sql)
-            return pl.DataFrame() if relation is None else relation.pl()
-        except duckdb.Error as error:
-            raise SqlError(str(error).strip().replace("\n", " ")) from None
+def _in_its_place(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """The condition that the database lies where it lies now, by the path that DuckDB itself gives it."""
+    [[path, mark]] = connection.sql(
+        "SELECT path, md5(path) FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()
+    schema, name = table.name.split(".")
+    return _IN_ITS_PLACE.format(path=literal(path), mark=mark, schema=schema, name=name)
 
 
-@contextmanager
-def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[Warehouse]:
-    """The objects as they are now, under names that no writer replaces.
-
-    DuckDB opens a file more than once in a query, and takes one that was replaced in between for broken.
-    """
-    with tempfile.TemporaryDirectory(dir=warehouse.root, prefix=".pinned") as folder:
-        for table in tables:
-            target = Path(folder) / warehouse.folder(table)
-            target.mkdir(parents=True)
-            for path in (warehouse.root / warehouse.folder(table)).glob("[!.]*.parquet"):
-                _link(path, target / path.name)
-        yield Warehouse(Path(folder))
+def empty_object(table: Table) -> bytes:
+    """An object without rows: a glob that matches nothing is an error in DuckDB."""
+    buffer = io.BytesIO()
+    table.empty().write_parquet(buffer)
+    return buffer.getvalue()
 
 
-def _link(path: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(path)
-    except (OSError, NotImplementedError):  # a file system, or a system, without hard links
-        shutil.copyfile(path, target)
+def has_empty_object(warehouse: Warehouse, table: Table) -> bool:
+    """Whether the object without rows is there and has the columns of today."""
+    path = warehouse.folder_path(table) / EMPTY
+    return path.exists() and pl.read_parquet_schema(io.BytesIO(path.read_bytes())) == table.empty().schema
 
 
 def _seed_empty_tables(warehouse: Warehouse, tables: Sequence[Table]) -> None:
-    """Give every table an object without rows: a glob that matches nothing is an error in DuckDB."""
+    """Give every table an object without rows, so that its view works before its first row is written."""
     for table in tables:
-        key = f"{warehouse.folder(table)}/_empty.parquet"
-        path: Path = warehouse.objects.path(key)
-        if not path.exists() or pl.read_parquet_schema(path) != table.empty().schema:
-            warehouse.objects.put(key, _bytes(table.empty()))
-
-
-def _bytes(frame: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    return buffer.getvalue()
+        if not has_empty_object(warehouse, table):
+            warehouse.objects.put(f"{warehouse.folder(table)}/{EMPTY}", empty_object(table))

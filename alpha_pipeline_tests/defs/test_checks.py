@@ -149,6 +149,7 @@ def test_no_look_ahead_catches_a_planted_row(instance: dg.DagsterInstance, world
 
 def test_decided_shows_why_a_position_abstains(instance: dg.DagsterInstance, world: World) -> None:
     assert metadata(evaluate(instance, world, ["signals", "qqq_position"], "decided")) == {"reason": "no position yet"}
+    world.run(instance, "refresh_bars", tickers=["QQQ"])
     world.run(instance, "daily_signals", partition="2016-11-25")
     found = evaluate(instance, world, ["signals", "qqq_position"], "decided")
     assert not found.passed

@@ -143,6 +143,13 @@ def test_a_hole_comes_back_as_nulls(server: LoopbackYahoo, source: YahooSource) 
     assert bars.filter(pl.col("close").is_null())["session"].to_list() == [hole]
 
 
+@pytest.mark.parametrize("ticker", ["M&M.NS", "ES=F", "EURUSD=X", "BTC-USD", "VOD.L", "7203.T", "^STOXX50E"])
+def test_a_name_is_asked_for_letter_by_letter(server: LoopbackYahoo, source: YahooSource, ticker: str) -> None:
+    server.listings[ticker] = Listing(trades(START, dt.date(2024, 4, 30)))
+    assert source.fetch(ticker, FIRST, LAST).bars["ticker"].unique().to_list() == [ticker]
+    assert server.chart_requests(ticker) >= 1
+
+
 def test_an_unknown_ticker_is_not_asked_for_again(server: LoopbackYahoo, source: YahooSource, naps: Naps) -> None:
     with pytest.raises(UnknownTickerError, match=r"Yahoo has no ticker 'BRK\.B' \(No data found"):
         source.fetch("BRK.B", FIRST, LAST)

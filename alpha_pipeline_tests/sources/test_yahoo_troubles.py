@@ -13,6 +13,7 @@ import pytest
 
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import AlphaError, CoolingError, SourceError, UnknownTickerError
+from alpha_pipeline.steps.admission import require_known
 from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.ingest import ingest_tickers
 from alpha_pipeline.universe import checked
@@ -327,7 +328,8 @@ def test_a_share_class_written_with_a_dot(world: World) -> None:
     with pytest.raises(UnknownTickerError, match=r"'BRK\.B'.*BRK-B"):
         world.refresh("BRK.B", EVE)
     assert not world.warehouse.root.exists()
-    assert world.refresh(checked("brk.b"), EVE).status == "complete"
+    [name] = require_known(world.source, [checked("brk.b")], EVE)
+    assert world.refresh(name, EVE).status == "complete"
     assert world.rows(raw.BARS, "BRK-B")["ticker"].unique().to_list() == ["BRK-B"]
 
 

@@ -13,6 +13,7 @@ from alpha_pipeline.errors import TableError
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tables.signals import MAG7_VOTE
+from alpha_pipeline_tests.pipeline_world import leave_empty
 from alpha_pipeline_tests.warehouse.conftest import NOW, bars
 
 
@@ -83,6 +84,25 @@ def test_replacing_sessions_drops_their_old_rows_and_spares_the_others(warehouse
     warehouse.replace_sessions(MAG7_VOTE, days[:2], votes(days[:1], 2))
     assert warehouse.units(MAG7_VOTE) == ["2023", "2024"]
     assert warehouse.read(MAG7_VOTE).select("session", "n_bull").rows() == [(days[0], 2), (days[2], 1)]
+
+
+def test_sessions_without_rows_leave_no_object(warehouse: Warehouse) -> None:
+    days = [dt.date(2023, 12, 29), dt.date(2024, 1, 2)]
+    warehouse.replace_sessions(MAG7_VOTE, days, votes([], 1))
+    assert warehouse.units(MAG7_VOTE) == []
+    warehouse.replace_sessions(MAG7_VOTE, days, votes(days, 1))
+    warehouse.replace_sessions(MAG7_VOTE, days[1:], votes([], 1))
+    assert warehouse.units(MAG7_VOTE) == ["2023"]
+
+
+def test_the_newest_unit_is_one_that_holds_rows(warehouse: Warehouse) -> None:
+    assert warehouse.newest(MAG7_VOTE) == []
+    leave_empty(warehouse, MAG7_VOTE, "2024")
+    assert warehouse.newest(MAG7_VOTE) == []
+    warehouse.replace_sessions(MAG7_VOTE, [dt.date(2023, 12, 29)], votes([dt.date(2023, 12, 29)], 1))
+    assert warehouse.newest(MAG7_VOTE) == ["2023"]
+    warehouse.objects.put(warehouse.key(MAG7_VOTE, "2025"), b"")
+    assert (warehouse.newest(MAG7_VOTE), warehouse.read(MAG7_VOTE).height) == (["2023"], 1)
 
 
 def test_made_from_the_same_inputs_is_current(warehouse: Warehouse) -> None:

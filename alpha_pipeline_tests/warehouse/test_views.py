@@ -1,11 +1,12 @@
-import datetime as dt
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import polars as pl
 import pytest
 
-from alpha_pipeline.warehouse import views
+from alpha_pipeline.warehouse import sql, views
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw, signals
 from alpha_pipeline_tests.warehouse.conftest import bars
@@ -48,20 +49,9 @@ def test_a_shell_holding_the_file_open_blocks_neither_publishing_nor_queries(war
         assert shell.stdout.readline() == b"open\n"
         warehouse.write(raw.BARS, "QQQ", bars())
         assert not views.publish(warehouse, TABLES)
-        assert views.query(warehouse, TABLES, "select count(*) as n from raw.bars")["n"].to_list() == [5]
+        assert sql.query(warehouse, TABLES, "select count(*) as n from raw.bars")["n"].to_list() == [5]
         shell.communicate()
     assert views.publish(warehouse, TABLES)
-
-
-def test_a_query_reads_what_was_held_when_it_began(warehouse: Warehouse) -> None:
-    """DuckDB opens a file more than once, and one that is replaced in between is broken to it."""
-    warehouse.write(raw.BARS, "QQQ", bars())
-    views.query(warehouse, TABLES, "select 1")
-    with views._pinned(warehouse, TABLES) as still:
-        warehouse.write(raw.BARS, "QQQ", bars(days=3))
-        assert still.read(raw.BARS, ["QQQ"]).height == 5
-    assert views.query(warehouse, TABLES, "from raw.bars").height == 3
-    assert [path.name for path in warehouse.root.glob(".pinned*")] == []
 
 
 def test_deleting_the_database_loses_nothing(warehouse: Warehouse) -> None:
@@ -73,43 +63,89 @@ def test_deleting_the_database_loses_nothing(warehouse: Warehouse) -> None:
         assert connection.sql("select count(*) from raw.bars").fetchall() == [(5,)]
 
 
-@pytest.mark.parametrize("wrong", ["select nothing from nowhere", "selec 1", "select cast('nowhere' as int)"])
-def test_wrong_sql_says_what_is_wrong(warehouse: Warehouse, wrong: str) -> None:
-    with pytest.raises(views.SqlError, match=r"SQL: .*(nowhere|selec)"):
-        views.query(warehouse, TABLES, wrong)
+def shell(database: Path, query: str, folder: Path) -> list[tuple[Any, ...]]:
+    """What a plain DuckDB shell that is started in some folder shows."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            return connection.sql(query).fetchall()
+    finally:
+        os.chdir(before)
 
 
-def test_bars_as_they_were_known_at_a_past_moment(warehouse: Warehouse) -> None:
-    monday, tuesday, wednesday = (dt.datetime(2024, 3, day, 21, tzinfo=dt.UTC) for day in (4, 5, 6))
-    rows = bars().head(2)
-    first, second = rows["session"]
-    early = rows.with_columns(fetched_at=pl.lit(monday), is_final=pl.col("session") == first)
-    late = rows.with_columns(pl.col("close") * 1.001, fetched_at=pl.lit(tuesday), is_final=pl.lit(value=True))
-    # On Tuesday the first bar was corrected and the second finalised; on Wednesday the first was withdrawn.
-    replaced = early.with_columns(superseded_at=pl.lit(tuesday), cause=pl.Series(["correction", "finalised"])).drop(
-        "is_final"
-    )
-    withdrawn = late.filter(session=first).with_columns(superseded_at=pl.lit(wednesday), cause=pl.lit("correction"))
-    warehouse.write(raw.BARS, "QQQ", late.filter(session=second))
-    warehouse.write(raw.REVISIONS, "QQQ", pl.concat([replaced, withdrawn.drop("is_final")]))
-
-    def known(moment: dt.datetime | str) -> pl.DataFrame:
-        return views.query(warehouse, (raw.BARS, raw.REVISIONS), f"from raw.bars_as_of('{moment}')")
-
-    assert known(monday - dt.timedelta(seconds=1)).is_empty()
-    assert known(monday).equals(raw.BARS.conform(early))
-    assert known("2024-03-05 20:59:59").equals(raw.BARS.conform(early))  # without a zone it is UTC
-    assert known(tuesday).equals(raw.BARS.conform(late))
-    assert known(wednesday)["session"].to_list() == [second]
-
-
-@pytest.mark.parametrize("error", [OSError("not permitted"), NotImplementedError("os.link() is not there")])
-def test_a_query_does_without_hard_links(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def refuse(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
+@pytest.mark.parametrize(
+    "query", ["from raw.bars", "select count(*) from raw.bars", "from raw.bars_as_of('2100-01-01')"]
+)
+def test_a_copy_never_shows_the_rows_of_its_original(warehouse: Warehouse, tmp_path: Path, query: str) -> None:
+    tables = (raw.BARS, raw.REVISIONS)
     warehouse.write(raw.BARS, "QQQ", bars())
-    assert views.query(warehouse, TABLES, "from raw.bars").height == 5
+    views.publish(warehouse, tables)
+    copy = Warehouse(tmp_path / "copy")
+    shutil.copytree(warehouse.root, copy.root)
+    warehouse.write(raw.BARS, "QQQ", bars(days=3))
+    database = copy.root / views.DATABASE
+    for opened, folder in ((database, tmp_path), (Path(views.DATABASE), copy.root)):
+        with pytest.raises(duckdb.Error, match=r"lies elsewhere.*alpha doctor"):
+            shell(opened, query, folder)
+    assert views.publish(copy, tables)
+    assert shell(database, "select count(*) from raw.bars", warehouse.root) == [(5,)]
+    assert shell(warehouse.root / views.DATABASE, "select count(*) from raw.bars", copy.root) == [(3,)]
+
+
+def test_a_moved_warehouse_never_shows_the_rows_of_one_in_its_old_place(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.write(raw.BARS, "QQQ", bars())
+    views.publish(warehouse, TABLES)
+    moved = Warehouse(warehouse.root.rename(tmp_path / "moved"))
+    other = Warehouse(tmp_path / "warehouse")
+    other.write(raw.BARS, "SPY", bars("SPY"))
+    views.publish(other, TABLES)
+    with pytest.raises(duckdb.Error, match="lies elsewhere"):
+        shell(moved.root / views.DATABASE, "from raw.bars", tmp_path)
+    views.publish(moved, TABLES)
+    assert shell(moved.root / views.DATABASE, "select distinct ticker from raw.bars", tmp_path) == [("QQQ",)]
+
+
+def test_warehouses_attached_side_by_side_show_each_its_own_and_a_copy_none(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    other = Warehouse(tmp_path / "other")
+    for held, days in ((warehouse, 5), (other, 3)):
+        held.write(raw.BARS, "QQQ", bars(days=days))
+        views.publish(held, TABLES)
+    shutil.copytree(warehouse.root, tmp_path / "copy")
+
+    def attached(*folders: Path) -> list[tuple[Any, ...]]:
+        with duckdb.connect() as connection:
+            for number, folder in enumerate(folders):
+                connection.execute(f"attach '{folder / views.DATABASE}' as w{number} (read_only)")
+            return [connection.sql(f"select count(*) from w{i}.raw.bars").fetchall()[0] for i in range(len(folders))]
+
+    assert attached(warehouse.root, other.root) == [(5,), (3,)]
+    with pytest.raises(duckdb.Error, match="lies elsewhere"):
+        attached(tmp_path / "copy", warehouse.root)
+
+
+def test_a_link_to_a_warehouse_is_the_warehouse(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.write(raw.BARS, "QQQ", bars())
+    views.publish(warehouse, TABLES)
+    (tmp_path / "link").symlink_to(warehouse.root)
+    assert shell(tmp_path / "link" / views.DATABASE, "select count(*) from raw.bars", tmp_path) == [(5,)]
+
+
+@pytest.mark.parametrize("name", ["we'ird [12] *x", "a b [!c] {d,e}", '50% "off" #é $HOME ~', "[[]1] **"])
+def test_a_folder_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    """Each of these is a pattern that fits the folder beside it too."""
+    warehouse, beside = Warehouse(tmp_path / name), Warehouse(tmp_path / "we'ird 1 yx")
+    beside.write(raw.BARS, "SPY", bars("SPY"))
+    warehouse.write(raw.BARS, "M&M.NS", bars("M&M.NS"))
+    assert views.publish(warehouse, TABLES)
+    assert shell(warehouse.root / views.DATABASE, "select distinct ticker from raw.bars", tmp_path) == [("M&M.NS",)]
+    assert sql.query(warehouse, TABLES, "from raw.bars").equals(warehouse.read(raw.BARS))
+
+
+def test_a_folder_that_duckdb_cannot_write_to_is_read(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "what?")
+    warehouse.write(raw.BARS, "QQQ", bars())
+    assert not views.publish(warehouse, TABLES)
+    assert sql.query(warehouse, TABLES, "from raw.bars").height == 5

@@ -37,7 +37,7 @@ def tear_sheet(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Write both; without a position yet there is nothing to report."""
     warehouse = alpha.warehouse()
     kept = alpha.settings().reports_kept
-    if not warehouse.units(signals.QQQ_POSITION):
+    if not warehouse.newest(signals.QQQ_POSITION):
         return dg.MaterializeResult(metadata={"written": "no position yet"})
     written = write_report(warehouse, kept)
     metadata: dict[str, dg.MetadataValue] = {

@@ -56,8 +56,11 @@ def _session_asset(
     def fill(context: dg.AssetExecutionContext, alpha: AlphaResource) -> None:
         asked = [dt.date.fromisoformat(key) for key in context.partition_keys]
         _refuse_open_sessions(asked, alpha.settings().now())
-        rows = write(alpha.warehouse(), asked)
-        context.log.info(f"{table.name}: {rows.height} rows for {len(asked)} session(s)")
+        ready, lacking = _with_bars(alpha.warehouse(), asked)
+        rows = write(alpha.warehouse(), ready)
+        context.log.info(f"{table.name}: {rows.height} rows for {len(ready)} session(s)")
+        if lacking:
+            context.log.warning(f"{table.name}: {lacking}")
         counts = dict(rows.group_by("session").len().iter_rows())
         firsts = {row["session"]: row for row in rows.unique("session", keep="first").iter_rows(named=True)}
         for session in asked[-SESSIONS_WITH_METADATA:]:
@@ -65,7 +68,8 @@ def _session_asset(
             context.add_asset_metadata(
                 {"dagster/partition_row_count": counts.get(session, 0)}
                 | {name: "-" if value == "" else value for name, value in shown.items() if value is not None}
-                | (summary(alpha.warehouse(), session) if session == max(asked) else {}),
+                | ({"made": f"nothing: {lacking}"} if session not in ready else {})
+                | (summary(alpha.warehouse(), session) if session == max(ready) else {}),
                 partition_key=session.isoformat(),
             )
 
@@ -86,6 +90,23 @@ def _refuse_open_sessions(asked: Sequence[dt.date], now: dt.datetime) -> None:
     early = [session for session in asked if session > last]
     if early:
         raise NotEnoughDataError(f"{early[0]} has not closed yet; the last closed session is {last}.")
+
+
+def _with_bars(warehouse: Warehouse, asked: Sequence[dt.date]) -> tuple[list[dt.date], str]:
+    """The sessions asked for up to the last bar, and what is said of those after it.
+
+    Raises:
+        NotEnoughDataError: no session asked for has bars yet.
+    """
+    last = steps.last_bar(warehouse)
+    ready = [session for session in asked if last is not None and session <= last]
+    if len(ready) == len(asked):
+        return ready, ""
+    until = "none of the core tickers has any" if last is None else f"those held end on {last}"
+    words = f"{asked[len(ready)]} has no bars yet: {until}. Nothing is made of it; refresh the bars first."
+    if not ready:
+        raise NotEnoughDataError(words)
+    return ready, words
 
 
 _FORECASTS = dg.AssetDep(DAILY.asset_key, partition_mapping=dg.AllPartitionMapping())

@@ -8,10 +8,12 @@ import dagster as dg
 import pytest
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.defs.jobs import ANY_ASSETS
 from alpha_pipeline.defs.partitions import range_tags
 from alpha_pipeline.reports.run_card import digest
 from alpha_pipeline.steps.run_card import run_card
 from alpha_pipeline.universe import VIX
+from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline_tests.defs.world import LAST, World, failures, forecasts, fresh_defs, make_world, plant
 
@@ -60,6 +62,7 @@ def test_a_closed_session_is_decided_and_says_why(instance: dg.DagsterInstance, 
 
 
 def test_without_forecasts_it_abstains_and_succeeds(instance: dg.DagsterInstance, world: World) -> None:
+    assert world.run(instance, "refresh_bars", tickers=["QQQ"]).success
     assert world.run(instance, "daily_signals", partition="2016-11-25").success
     position = shown(instance, signals.QQQ_POSITION.asset_key, "2016-11-25")
     assert position["target_weight"] == 0
@@ -82,6 +85,53 @@ def test_a_session_that_has_not_closed_is_refused(
     assert f"{session} has not closed yet; the last closed session is {last}." in failures(result)[0]
     assert instance.get_materialized_partitions(QQQ_POSITION) == set()
     assert world.warehouse.units(signals.QQQ_POSITION) == []
+
+
+MONDAY = dt.datetime(2016, 11, 28, 22, 0, tzinfo=dt.UTC)
+NEXT_YEAR = dt.datetime(2017, 1, 4, 22, 0, tzinfo=dt.UTC)
+SIGNAL_TABLES = (
+    signals.MAG7_BALLOTS,
+    signals.MAG7_VOTE,
+    signals.SECTOR_RANKS,
+    signals.SECTOR_ROTATION,
+    signals.VIX_REGIME,
+    signals.QQQ_POSITION,
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "session", "tables"),
+    [(MONDAY, "2016-11-28", SIGNAL_TABLES[-1:]), (NEXT_YEAR, "2017-01-04", SIGNAL_TABLES)],
+    ids=["the next session", "a new year"],
+)
+def test_a_session_that_has_no_bars_yet_makes_nothing_and_says_so(
+    instance: dg.DagsterInstance, decided: World, now: dt.datetime, session: str, tables: tuple[Table, ...]
+) -> None:
+    assert decided.run(instance, "daily_signals", partition="2016-11-25").success
+    before = {key: decided.warehouse.objects.get(key) for key in decided.warehouse.objects.list("tables")}
+    for table in tables:
+        chosen = dg.AssetKey(table.asset_key)
+        result = decided.at(now).run(instance, ANY_ASSETS, partition=session, assets=[chosen])
+        assert f"{session} has no bars yet: those held end on 2016-11-25. Nothing is made of it" in failures(result)[0]
+        assert instance.get_materialized_partitions(chosen) == {"2016-11-25"}
+    assert {key: decided.warehouse.objects.get(key) for key in decided.warehouse.objects.list("tables")} == before
+
+
+def test_before_the_first_bar_nothing_is_made(instance: dg.DagsterInstance, world: World) -> None:
+    result = world.run(instance, "daily_signals", partition="2016-11-25")
+    assert "2016-11-25 has no bars yet: none of the core tickers has any." in failures(result)[0]
+    assert world.warehouse.objects.list("tables") == []
+
+
+def test_of_a_range_the_sessions_that_have_bars_are_made(instance: dg.DagsterInstance, decided: World) -> None:
+    job = fresh_defs(decided.at(NEXT_YEAR).environment).resolve_job_def("daily_signals")
+    assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-23", "2017-01-04")).success
+    held = decided.warehouse.read(signals.QQQ_POSITION)["session"].to_list()
+    assert held == [dt.date(2016, 11, 23), dt.date(2016, 11, 25)]
+    assert decided.warehouse.units(signals.QQQ_POSITION) == ["2016"]
+    late = shown(instance, signals.QQQ_POSITION.asset_key, "2017-01-03")
+    assert late["made"].startswith("nothing: 2016-11-28 has no bars yet")
+    assert "made" not in shown(instance, signals.QQQ_POSITION.asset_key, "2016-11-25")
 
 
 def test_a_week_of_sessions_is_one_run(instance: dg.DagsterInstance, decided: World) -> None:

@@ -1,0 +1,297 @@
+"""SQL over the warehouse: it reads what was held when it began, changes nothing and leaves nothing behind."""
+
+import re
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import polars as pl
+from filelock import FileLock, Timeout
+
+from alpha_pipeline.errors import AlphaError
+from alpha_pipeline.warehouse import result_types
+from alpha_pipeline.warehouse.result_types import Purpose
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.table import Table
+from alpha_pipeline.warehouse.views import EMPTY, empty_object, escaped, has_empty_object, literal, statements
+
+_PINNED: Final = ".pinned"
+# A folder is locked a moment after it is made: one without a lock gets a minute.
+_GRACE_S: Final = 60.0
+_Type = duckdb.StatementType
+_SHOWS: Final = {_Type.SELECT, _Type.EXPLAIN, _Type.PRAGMA, _Type.CALL, _Type.MULTI, _Type.EXECUTE}
+# In the memory of this one call, and gone after it.
+_MAKES: Final = {_Type.CREATE, _Type.INSERT, _Type.UPDATE, _Type.DELETE, _Type.DROP, _Type.ALTER}
+_QUIET: Final = {_Type.TRANSACTION, _Type.SET}
+# A prepared statement may be any of them.
+_TOUCHES_FILES: Final = {
+    _Type.COPY, _Type.COPY_DATABASE, _Type.ATTACH, _Type.DETACH, _Type.EXPORT, _Type.PREPARE, _Type.EXECUTE,
+}  # fmt: skip
+
+
+class SqlError(AlphaError):
+    """DuckDB refused a query, or it is more than reading."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"SQL: {detail}")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What some statements came to.
+
+    Attributes:
+        frames: the result of each statement that has one, in their order; of a query for JSON, in `json_columns` JSON
+            texts.
+        json_columns: by result, the columns whose texts are JSON already.
+        n_made: statements that made or changed something in memory, which is gone.
+    """
+
+    frames: tuple[pl.DataFrame, ...]
+    json_columns: tuple[frozenset[str], ...]
+    n_made: int
+
+
+def query(warehouse: Warehouse, tables: Sequence[Table], sql: str) -> pl.DataFrame:
+    """The last result of some SQL; no rows and no columns where there is none.
+
+    Raises:
+        SqlError: as `answers` does.
+    """
+    frames = answers(warehouse, tables, sql).frames
+    return frames[-1] if frames else pl.DataFrame()
+
+
+def answers(
+    warehouse: Warehouse,
+    tables: Sequence[Table],
+    sql: str,
+    *,
+    purpose: Purpose = "values",
+    allow_files: bool = False,
+) -> Answers:
+    """Run SQL over the views in a database of its own, so that no open shell can block it.
+
+    Args:
+        warehouse: what is read.
+        tables: a view for each.
+        sql: one or more statements.
+        purpose: what the results are for: `text` and `json` ask for columns that a text can hold.
+        allow_files: whether other files may be read and written too.
+
+    Raises:
+        SqlError: DuckDB's first line about what is wrong, or a statement that does more than read.
+        KeyboardInterrupt: it was interrupted.
+    """
+    with _pinned(warehouse, tables) as place, duckdb.connect(":memory:") as connection:
+        for statement in [*statements(tables, place.folders), *_settings(place, allow_files=allow_files)]:
+            connection.execute(statement)
+        try:
+            with _interruptible(connection):
+                return _run(connection, sql, purpose, allow_files=allow_files)
+        except duckdb.PermissionException as error:
+            raise SqlError(f"{_first_line(error)}. Only the warehouse is read; --allow-files lifts that.") from None
+        except duckdb.Error as error:
+            raise SqlError(_first_line(error)) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().replace("\n", " ")
+
+
+def _run(connection: duckdb.DuckDBPyConnection, sql: str, purpose: Purpose, *, allow_files: bool) -> Answers:
+    frames, columns, n_made = list[pl.DataFrame](), list[frozenset[str]](), 0
+    given = connection.extract_statements(sql)
+    for statement in given:
+        _require_reading(connection, statement, allow_files=allow_files)
+    for statement in given:
+        if statement.type in _SHOWS:
+            relation = connection.sql(statement.query)
+            if relation is not None:
+                frame, texts = result_types.frame_of(relation, purpose)
+                frames.append(frame)
+                columns.append(texts)
+        else:
+            connection.execute(statement)
+            n_made += statement.type in _MAKES
+    return Answers(tuple(frames), tuple(columns), n_made)
+
+
+def _require_reading(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, *, allow_files: bool) -> None:
+    """Refuse what does more than read; DuckDB's own settings alone would let it write where it may read.
+
+    Raises:
+        SqlError: naming the statement.
+    """
+    kinds = [statement.type]
+    if statement.type is _Type.EXPLAIN:  # with ANALYZE it runs what it explains
+        inner = re.sub(r"^\s*explain\s+(analyze\s+)?(\([^)]*\)\s*)?", "", statement.query, count=1, flags=re.IGNORECASE)
+        kinds += [] if inner == statement.query else [one.type for one in connection.extract_statements(inner)]
+        if len(kinds) == 1:
+            raise SqlError("EXPLAIN stands before what it explains, without a comment before or in it.")
+    allowed = _SHOWS | _MAKES | _QUIET | {_Type.VACUUM}
+    allowed = allowed | _TOUCHES_FILES if allow_files else allowed - _TOUCHES_FILES
+    refused = [kind for kind in kinds if kind not in allowed]
+    if refused:
+        word = "INSTALL and LOAD" if refused[0] is _Type.LOAD else refused[0].name.replace("_", " ")
+        lifted = "; --allow-files lets it read and write other files" if refused[0] in _TOUCHES_FILES else ""
+        raise SqlError(f"no {word} here: the warehouse is only read. --out FILE writes a result{lifted}.")
+
+
+def _settings(place: "_Place", *, allow_files: bool) -> list[str]:
+    """What locks a connection: nothing is fetched, no other file is touched, and no statement lifts that."""
+    # A pattern is held against the folders letter by letter, before it is one: its own spelling counts too.
+    texts = [text for folder in place.all for text in (folder.as_posix(), escaped(folder))]
+    closed = [
+        f"SET allowed_directories = [{', '.join(map(literal, texts))}]",
+        "SET enable_external_access = false",
+    ]
+    return [
+        "SET TimeZone = 'UTC'",
+        "SET autoinstall_known_extensions = false",
+        "SET autoload_known_extensions = false",
+        "SET allow_persistent_secrets = false",
+        "SET python_enable_replacements = false",
+        f"SET temp_directory = {literal((place.own / 'spill').as_posix())}",
+        *([] if allow_files else closed),
+        "SET lock_configuration = true",
+    ]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a query finds its objects.
+
+    Attributes:
+        own: a folder of the query's alone, gone after it.
+        root: the warehouse's folder where its objects are read in place; None where they are linked into `own`.
+    """
+
+    own: Path
+    root: Path | None
+
+    @property
+    def all(self) -> list[Path]:
+        """The folders that may be read."""
+        return [self.own, *([] if self.root is None else [self.root])]
+
+    def folders(self, table: Table) -> list[Path]:
+        """The folders with objects of a table."""
+        candidates = [Warehouse(folder).folder_path(table) for folder in self.all]
+        return [folder for folder in candidates if any(folder.glob("*.parquet"))]
+
+
+@contextmanager
+def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[_Place]:
+    """The objects as they are now, under names that no writer replaces.
+
+    DuckDB opens a file more than once in a query, and takes one that was replaced in between for broken. Where nothing
+    can be written beside the objects they are read in place.
+    """
+    _sweep(warehouse.root)
+    try:
+        own = Path(tempfile.mkdtemp(dir=warehouse.root, prefix=_PINNED))
+        place = _Place(own, None)
+    except OSError:
+        own = Path(tempfile.mkdtemp(prefix="alpha_sql"))
+        place = _Place(own.resolve(), warehouse.root)
+    try:
+        with FileLock(own / "lock"):
+            for table in tables:
+                _fill(warehouse, table, place)
+            yield place
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _fill(warehouse: Warehouse, table: Table, place: _Place) -> None:
+    target = Warehouse(place.own).folder_path(table)
+    target.mkdir(parents=True)
+    if place.root is None:
+        for path in warehouse.folder_path(table).glob("[!.]*.parquet"):
+            if path.name != EMPTY:
+                _link(path, target / path.name)
+    if has_empty_object(warehouse, table):
+        _link(warehouse.folder_path(table) / EMPTY, target / EMPTY)
+    else:
+        (target / EMPTY).write_bytes(empty_object(table))
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(path)
+    except (OSError, NotImplementedError):  # a file system, or a system, without hard links
+        shutil.copyfile(path, target)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed queries left: the system let go of their locks."""
+    for folder in root.glob(f"{_PINNED}*"):
+        with suppress(OSError, Timeout):
+            if time.time() - folder.stat().st_mtime > _GRACE_S:
+                with FileLock(folder / "lock", blocking=False):
+                    pass
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """End a query when the process is asked to end.
+
+    Python runs a signal's handler in the main thread, which is inside DuckDB; the system writes the signal's number to
+    a socket at once, and another thread that waits for it interrupts the query.
+
+    Raises:
+        KeyboardInterrupt: SIGINT came.
+        SystemExit: SIGTERM came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    came: list[int] = []
+    is_over = threading.Event()
+
+    def wait() -> None:
+        while number := reader.recv(1):
+            if number[0] in {signal.SIGINT, signal.SIGTERM}:
+                came.append(number[0])
+                connection.interrupt()
+                while not is_over.wait(0.1):  # what comes before a query has begun is lost on it
+                    connection.interrupt()
+
+    watcher = threading.Thread(target=wait, daemon=True)
+    watcher.start()
+    before = signal.signal(signal.SIGTERM, _end)
+    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    except (duckdb.Error, RuntimeError) as error:
+        # DuckDB may have met the signal first, and puts an error of its own in the place of the handler's.
+        if "nterrupted" not in str(error):
+            raise
+        if signal.SIGTERM in came:
+            _end(signal.SIGTERM, None)
+        raise KeyboardInterrupt from None
+    finally:
+        is_over.set()
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGTERM, before)
+        writer.close()
+        watcher.join()
+        reader.close()
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
