@@ -52,7 +52,7 @@ def refresh(
         bool, typer.Option("--dry-run", help="Write nothing: say what the files are read as and what would be done.")
     ] = False,
 ) -> None:
-    """Bring bars and nothing else, and say what became of each ticker; exit code 1 when no ticker has bars then."""
+    """Bring bars and nothing else, and say what became of each ticker; exit code 1 when all of them failed."""
     settings = settings_from(source, path, warehouse, through=through, since=since, of_market=source is None)
     asked = named_tickers(tickers, settings)
     bars = usable_source(settings)
@@ -112,6 +112,7 @@ def _refreshed(
 def _say(settings: Settings, source: "PriceSource", outcomes: "Mapping[str, Outcome]", *, is_dry: bool) -> None:
     """What became of each ticker, what of the files is not used, and what a dry run read them as."""
     from alpha_pipeline.reports.refresh_table import Row, readings, table
+    from alpha_pipeline.steps.bar_problems import bar_problems
     from alpha_pipeline.steps.outcomes import reason
     from alpha_pipeline.steps.refresh import said_of_files
     from alpha_pipeline.warehouse.store import Warehouse
@@ -128,9 +129,10 @@ def _say(settings: Settings, source: "PriceSource", outcomes: "Mapping[str, Outc
         figures = (f"{outcome.n_sessions:,}", str(outcome.first_session or "-"), str(outcome.last_session or "-"))
         rows.append(Row(ticker, (*figures, *(f"{count:,}" for count in counts)), outcome.said))
     _print(table(rows))
-    print_lines(said_of_files(source.readings(), followed(Warehouse(settings.warehouse))))
+    held = Warehouse(settings.warehouse)
+    failed = [] if is_dry else bar_problems(held).failed
     done = f"Nothing was written to {settings.warehouse}." if is_dry else f"Bars are in {settings.warehouse}."
-    console.print(f"[dim]{done}[/]", soft_wrap=True)
+    print_lines([*failed, *said_of_files(source.readings(), followed(held)), done])
 
 
 def _print(lines: "Sequence[Line]") -> None:

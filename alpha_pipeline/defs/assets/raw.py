@@ -8,6 +8,7 @@ import dagster as dg
 from alpha_pipeline.defs.partitions import TICKERS
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
+from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.bar_problems import failure_words
@@ -16,6 +17,7 @@ from alpha_pipeline.steps.refresh import refresh, said_of_files
 from alpha_pipeline.steps.second_opinion import consult
 from alpha_pipeline.universe import HOLDINGS, VIX
 from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import followed
@@ -75,7 +77,7 @@ def raw_tables(
             context.log.info(f"[{len(outcomes)}/{len(asked)}] {_in_words(outcome)}")
     failures = {ticker: one for ticker, one in outcomes.items() if isinstance(one, AlphaError)}
     done = [one for one in outcomes.values() if isinstance(one, IngestReport)]
-    for words in said_of_files(source.readings(), followed(warehouse)):
+    for words in _said_of_files(source, warehouse):
         context.log.warning(words)
     filled = _consult(context, alpha)
     selected = [table for table in TABLES if dg.AssetKey(table.asset_key) in context.selected_asset_keys]
@@ -92,6 +94,14 @@ def raw_tables(
     context.log.warning(" ".join(said))
     if serious:
         raise dg.Failure(" ".join(said))
+
+
+def _said_of_files(source: PriceSource, warehouse: Warehouse) -> list[str]:
+    """What of the files is not used; nothing where they are gone, which is each ticker's failure."""
+    try:
+        return said_of_files(source.readings(), followed(warehouse))
+    except SourceError:
+        return []
 
 
 def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[dt.date, ...]:

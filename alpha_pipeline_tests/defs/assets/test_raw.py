@@ -99,6 +99,21 @@ def test_a_wrong_market_stops_the_run_before_a_bar_is_written(instance: dg.Dagst
     assert world.warehouse.units(raw.BARS) == ["QQQ"]
 
 
+def test_files_that_are_gone_are_the_failure_of_each_ticker_and_the_bars_stay(
+    instance: dg.DagsterInstance, world: World
+) -> None:
+    world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"])
+    assert world.settings.source_path is not None
+    world.settings.source_path.unlink()
+    result = world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"])
+    [said] = failures(result)
+    assert said.startswith("2 of 2 failed: QQQ, SPY (")
+    assert "bars.parquet does not exist" in said
+    assert world.warehouse.units(raw.BARS) == ["QQQ", "SPY"]
+    [words] = bar_problems(world.warehouse).failed
+    assert words.startswith("2 of 18 failed: QQQ, SPY (")
+
+
 @pytest.mark.parametrize("missing", [["QQQ"], ["QQQ", "SPY"]])
 def test_a_run_in_which_every_ticker_fails_says_each(
     instance: dg.DagsterInstance, tmp_path: Path, missing: list[str]
