@@ -144,11 +144,11 @@ class Coverage(pa.DataFrameModel):
     n_lost: int = pa.Field(
         ge=0,
         nullable=True,
-        description="Sessions that a refused row of the last answer names and of which no final bar is held",
+        description="Sessions that a refused row of it names and of which no final bar is held; null like n_refused",
     )
     said: str = pa.Field(
         nullable=True,
-        description="What is to be said of the last answer's rows: file, column, a value, the form expected; or empty",
+        description="What is to be said of its rows: file, column, a value, the form expected; null like n_refused",
     )
     failed_since: pl.Date = pa.Field(
         nullable=True,
@@ -158,7 +158,8 @@ class Coverage(pa.DataFrameModel):
         nullable=True, description="Session of the last refresh, where it failed; null where it did not"
     )
     failure: str = pa.Field(
-        nullable=True, description="Why the last refresh failed, in few words and without the ticker; or empty"
+        nullable=True,
+        description="Why the last refresh failed, in few words and without the ticker; null like n_refused",
     )
 
     class Config:
