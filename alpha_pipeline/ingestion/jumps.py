@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from alpha_pipeline import sessions
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -22,6 +25,7 @@ STAYS: Final = np.log(1.25)
 VOLUME_SESSIONS: Final = 10
 FEWEST_VOLUMES: Final = 3
 SURGE: Final = 2.5
+LONGEST_HOLE: Final = 5
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Jumps:
             three of either traded.
         first_volume: the same of the first three sessions.
         span: high to low of the row, to the median of the ten rows before.
+        is_near: whether few sessions lie between the two rows. Over a longer hole any ratio is a market's.
     """
 
     close: Array
@@ -44,6 +49,7 @@ class Jumps:
     volume: Array
     first_volume: Array
     span: Array
+    is_near: Mask
 
     @property
     def stays(self) -> Mask:
@@ -75,7 +81,18 @@ def jumps(rows: pl.DataFrame) -> Jumps:
         volume=_volume_change(volume, VOLUME_SESSIONS),
         first_volume=_volume_change(volume, FEWEST_VOLUMES),
         span=_span(high, low),
+        is_near=_is_near(rows.get_column("session")),
     )
+
+
+def _is_near(days: pl.Series) -> Mask:
+    places = np.searchsorted(_calendar(), days.to_numpy().astype("datetime64[D]"))
+    return np.diff(places, prepend=places[:1]) <= LONGEST_HOLE
+
+
+@cache
+def _calendar() -> npt.NDArray[np.datetime64]:
+    return np.array(sessions.all_sessions(), dtype="datetime64[D]")
 
 
 def near(gap: Array, ratio: float | Array) -> Mask:

@@ -78,17 +78,23 @@ def _close_steps(found: Jumps, ratios: Array, n_recent: int, *, index: bool) -> 
     steep, sudden = np.abs(found.close) > STEEP, np.abs(found.close) > IMPOSSIBLE
     # News bring volume, and both ends of a split's basis move it.
     no_news = found.is_quiet | found.volume_other_way
-    ends = sudden | (unit & found.stays) | (near_split(found.gap) & found.stays & no_news) | (steep & found.is_quiet)
+    by_ratio = near_split(found.gap) & found.stays & no_news & found.is_near
+    ends = sudden | _near_unit(found.close) | by_ratio | (steep & found.is_quiet)
     steps, alone = _paired(found.close, ends, CANCELS, is_split)
     n = len(steps)
     unit |= near_split(found.gap, at_least=SMALLEST_RATIO) & (not index)
-    is_unit = (sudden & (np.abs(found.gap) > STEEP)) | (unit & found.stays & found.is_quiet)
+    is_unit = ((sudden & (np.abs(found.gap) > STEEP)) | (unit & found.stays & found.is_quiet)) & found.is_near
     # A recent move by a split ratio may be one that the source has yet to carry through: that rule asks for it.
     is_recent = near_split(found.gap) & (np.arange(n) >= max(n - n_recent, SHORTEST)) & (not index)
     for place in alone:
         if is_unit[place] and not (is_split[place] or is_recent[place] or found.volume_other_way[place]):
             steps[place] = found.close[place]
     return steps
+
+
+def _near_unit(moves: Array) -> Mask:
+    """Whether moves are near a power of ten, as far as two ends of a run may differ."""
+    return np.any([np.abs(np.abs(moves) - np.log(factor)) < CANCELS for factor in UNITS], axis=0)
 
 
 def _adj_steps(found: Jumps, ratios: Array, adj_close: Array) -> Array:

@@ -18,9 +18,15 @@ OHLC: Final = ("open", "high", "low", "close")
 CONFIRMING_SESSIONS: Final = 10
 # Two rows cannot accuse each other: a level before a move is three closes.
 LEVEL: Final = 3
-# By 3:2 stocks do fall, but not on the volume of a split, in an ordinary session.
+# By 3:2 stocks do fall, but not as exactly, on the volume of a split, in an ordinary session.
 HALF_AGAIN: Final = 1.5
-ORDINARY_SPAN: Final = 3.0
+EXACTLY: Final = 0.02
+# How much more than a split's the first days' volume may be, and how much wider than usual the session: what news move
+# is beyond. To a quarter and further hardly anything falls, so that there more is put down to chance.
+ORDINARY: Final = (2.5, 3.0)
+LARGE: Final = np.log(3.5)
+ORDINARY_IF_LARGE: Final = (4.0, 6.0)
+VOLUME_NOISE: Final = 0.25
 # Volume of a small ratio is lost in the volume's own noise: there it is taken to need mending as the price does.
 TELLING_RATIO: Final = 3.0
 
@@ -41,6 +47,7 @@ def mended(rows: pl.DataFrame, splits: Mapping[date, float]) -> tuple[pl.DataFra
     found = jumps(rows)
     size = np.log(ratios)
     shows = (np.abs(size) > 2 * NEAR_RATIO) & (np.abs(found.gap + size) < np.log1p(NEAR_RATIO)) & found.stays
+    shows &= found.is_near
     of_price, of_adj, of_volume = (np.ones(rows.height) for _ in range(3))
     for place in np.flatnonzero(shows).tolist():
         ratio = ratios[place]
@@ -83,7 +90,8 @@ def broken(rows: pl.DataFrame, splits: Mapping[date, float], is_held: Mask, firs
     must_be = np.where(is_listed, own & found.stays, _only_a_split_explains(found)) & (place >= LEVEL)
     is_recent = place >= n - CONFIRMING_SESSIONS
     from_, before = n, 0
-    for at in np.flatnonzero((could_be & is_recent) | (must_be & ~is_recent)).tolist():
+    is_break = ((could_be & is_recent) | (must_be & ~is_recent)) & found.is_near
+    for at in np.flatnonzero(is_break).tolist():
         held_before, held_after = is_held[:at].any(), is_held[at:].any()
         if held_before and held_after and is_recent[at]:
             continue  # believed before: the move is known, and what is held on both sides stays
@@ -98,10 +106,13 @@ def broken(rows: pl.DataFrame, splits: Mapping[date, float], is_held: Mask, firs
 
 def _only_a_split_explains(found: Jumps) -> Mask:
     """Whether the jump is near a split ratio and stays, and volume, range and adjusted close are as after a split."""
-    half_again = near(found.gap, HALF_AGAIN) & (found.gap < 0)
+    half_again = np.abs(found.gap + np.log(HALF_AGAIN)) < np.log1p(EXACTLY)
     no_payment = np.abs(found.adj_close - found.close) < np.log1p(NEAR_RATIO)
-    no_news = ~(found.first_volume + found.close > np.log(2.5)) & (found.span <= ORDINARY_SPAN)
-    is_alike = found.stays & found.volume_other_way & no_payment & no_news
+    is_large = np.abs(found.close) > LARGE
+    surge, span = (np.where(is_large, large, usual) for large, usual in zip(ORDINARY_IF_LARGE, ORDINARY, strict=True))
+    no_news = ~(found.first_volume + found.close > np.log(surge)) & (found.span <= span)
+    other_way = np.abs(found.volume + found.close) < np.abs(found.volume) + VOLUME_NOISE
+    is_alike = found.stays & other_way & no_payment & no_news
     return (near_split(found.gap) | half_again) & is_alike
 
 
