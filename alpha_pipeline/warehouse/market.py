@@ -79,6 +79,6 @@ def _parse(data: bytes, warehouse: Warehouse) -> MarketRecord:
         return MarketRecord(**json.loads(data))
     except (ValueError, TypeError):
         raise AlphaError(
-            f"{warehouse.root / MARKET_FILE} cannot be read. It says which market the warehouse holds; restore it, or use "
-            "another folder (--warehouse)."
+            f"{warehouse.root / MARKET_FILE} cannot be read. It says which market the warehouse holds; restore it, or "
+            "use another folder (--warehouse)."
         ) from None
