@@ -80,8 +80,9 @@ def test_two_tickers_under_an_unknown_column_are_refused_and_not_merged(tmp_path
         FilesSource(tmp_path).tickers()
 
 
-def test_a_column_of_company_names_leaves_the_ticker_to_the_file(tmp_path: Path) -> None:
-    BARS.drop("ticker").with_columns(Name=pl.lit("Invesco QQQ Trust")).rename({"session": "date"}).write_parquet(
+@pytest.mark.parametrize("name", ["Invesco QQQ Trust", "Invesco"])
+def test_a_column_of_company_names_leaves_the_ticker_to_the_file(tmp_path: Path, name: str) -> None:
+    BARS.drop("ticker").with_columns(Name=pl.lit(name)).rename({"session": "date"}).write_parquet(
         tmp_path / "QQQ.parquet"
     )
     assert_is(tmp_path, BARS)
