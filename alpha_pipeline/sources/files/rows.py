@@ -59,7 +59,7 @@ def _tickers(held: pl.DataFrame, named: Mapping[str, str], found: FoundFile, mis
         # A column Name may hold the companies'; then the file's name tells.
         column = named.get("ticker", "ticker")
         may_be_names = spelled(column) in {"name", "security", "stock", "asset"}
-        if not may_be_names or all(name == name.upper() for name in every):
+        if not may_be_names or all(bare == bare.upper() for bare in map(names.bare, every)):
             told = given.replace_strict({name: _ticker(name) for name in every}, default=None, return_dtype=pl.String)
             if len(told) and told.null_count() == len(told):
                 raise FileRefusedError(
