@@ -8,6 +8,8 @@ import polars as pl
 
 from alpha_pipeline.settings import SourceKind
 
+# The file at the top of a warehouse that names its market: what lies below it came from a source, and is none.
+MARKET_FILE = "market.json"
 ANSWER_SCHEMA = {
     "ticker": pl.String,
     "session": pl.Date,

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from alpha_pipeline.errors import AlphaError, MarketMismatchError
 from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.sources.base import MARKET_FILE
 from alpha_pipeline.warehouse.store import Warehouse
-
-KEY = "market.json"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def read_market(warehouse: Warehouse) -> MarketRecord | None:
     Raises:
         AlphaError: `market.json` cannot be read.
     """
-    data = warehouse.objects.get(KEY)
+    data = warehouse.objects.get(MARKET_FILE)
     return None if data is None else _parse(data, warehouse)
 
 
@@ -72,7 +71,7 @@ def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
             raise MarketMismatchError(str(warehouse.root), before.market, record.market)
         return None
 
-    warehouse.objects.update(KEY, claim)
+    warehouse.objects.update(MARKET_FILE, claim)
 
 
 def _parse(data: bytes, warehouse: Warehouse) -> MarketRecord:
@@ -80,6 +79,6 @@ def _parse(data: bytes, warehouse: Warehouse) -> MarketRecord:
         return MarketRecord(**json.loads(data))
     except (ValueError, TypeError):
         raise AlphaError(
-            f"{warehouse.root / KEY} cannot be read. It says which market the warehouse holds; restore it, or use "
-            "another folder (--warehouse)."
+            f"{warehouse.root / MARKET_FILE} cannot be read. It says which market the warehouse holds; restore it, or "
+            "use another folder (--warehouse)."
         ) from None

@@ -1,6 +1,6 @@
 """Prices and volumes from text: which mark is the decimal one, decided for a file's prices as a whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -159,14 +159,14 @@ def _is_sane(prices: Mapping[str, pl.Series]) -> bool:
 
 def _mark_of_volume(text: pl.Series, mark_of_prices: str, name: str) -> str:
     """The decimal mark of a volume: its own where it tells, else the prices' one."""
-    bare = _without_scale(text).drop_nulls()
-    n_dot, n_comma, differs = _fits(bare)
+    n_dot, n_comma, _ = _fits(_without_scale(text).drop_nulls())
     if n_dot != n_comma:
         return "." if n_dot > n_comma else ","
-    has_scale = text.drop_nulls().str.contains(r"(?i)[kmbt]$").all()
-    if not differs or has_scale or not bare.str.contains(mark_of_prices, literal=True).any():
+    either = text.drop_nulls().filter(text.drop_nulls().str.contains(_EITHER))  # with K, M or B it is a fraction
+    either = either.filter(either.str.contains(mark_of_prices, literal=True))
+    if either.is_empty():
         return mark_of_prices
-    value = bare.filter(bare.str.contains(mark_of_prices, literal=True))[0]
+    value = either[0]
     raise FileRefusedError(
         f"cannot be read: column {name}: {value!r} may be a whole number with a thousands mark or a fraction. Write "
         "volumes without marks"
@@ -185,8 +185,3 @@ def _read(text: pl.Series, mark: str, *, is_volume: bool = False) -> tuple[pl.Se
         # 45.55 million are 45,549,999.99 to a computer.
         value = pl.select(pl.when(scale > 1).then((value * scale).round()).otherwise(value)).to_series()
     return value, (value.is_null() & text.is_not_null()).fill_null(value=False)
-
-
-def examples(unreadable: pl.Series, raw: pl.Series) -> Sequence[str]:
-    """The first values that cannot be read."""
-    return raw.filter(unreadable).cast(pl.String).head(3).to_list()

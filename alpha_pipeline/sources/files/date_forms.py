@@ -34,9 +34,9 @@ DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day first", "month first", "year first"
 _SHAPES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "yyyy-mm-dd": (r"^(\d{4})[-/.\s](\d{1,2})[-/.\s](\d{1,2})\.?$", (YEAR_FIRST,)),
     "yyyymmdd": (r"^((?:19|20)\d{2})(0\d|1[0-2])([0-3]\d)$", (YEAR_FIRST,)),
-    "dd-mm-yyyy or mm-dd-yyyy": (r"^(\d{1,2})[-/.\s]\s?(\d{1,2})[-/.\s]\s?(\d{4})$", (DAY_FIRST, MONTH_FIRST)),
-    "ddmmyyyy or mmddyyyy": (r"^(\d{2})(\d{2})(\d{4})$", (DAY_FIRST, MONTH_FIRST)),
-    "days with years of two digits": (
+    "year last": (r"^(\d{1,2})[-/.\s]\s?(\d{1,2})[-/.\s]\s?(\d{4})$", (DAY_FIRST, MONTH_FIRST)),
+    "eight digits, year last": (r"^(\d{2})(\d{2})(\d{4})$", (DAY_FIRST, MONTH_FIRST)),
+    "years of two digits": (
         r"^(\d{1,2})[-/.\s](\d{1,2})[-/.\s](\d{2})$", (DAY_FIRST, MONTH_FIRST, YEAR_FIRST),
     ),
     "six digits": (r"^(\d{2})(\d{2})(\d{2})$", (DAY_FIRST, MONTH_FIRST, YEAR_FIRST)),

@@ -5,7 +5,7 @@ The exchange decides: its sessions leave out weekends and holidays, and a wrong 
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -56,6 +56,23 @@ class _Reading:
     is_natural: bool = True
 
 
+class _AmbiguousError(Exception):
+    """Several readings are left, and they differ.
+
+    Attributes:
+        place: the first value that they read as different days.
+        meant: these days, in words.
+    """
+
+    def __init__(self, readings: Sequence[_Reading]) -> None:
+        days = pl.DataFrame([one.days.alias(str(i)) for i, one in enumerate(readings)])
+        differs = days.select(pl.any_horizontal(pl.col("0").ne_missing(pl.col(name)) for name in days.columns))
+        self.place = int(differs.to_series().arg_max() or 0)
+        several = {str(one.days[self.place]): one.words for one in reversed(readings)}
+        self.meant = " or ".join(f"{day} ({words})" for day, words in reversed(several.items()))
+        super().__init__(self.meant)
+
+
 def read_dates(column: pl.Series, name: str) -> Sessions:
     """The sessions of a column.
 
@@ -86,7 +103,13 @@ def read_dates(column: pl.Series, name: str) -> Sessions:
             return Sessions(plain, pl.Series([None] * len(column), dtype=pl.Int64), "yyyy-mm-dd")
     forms = forms_of(values)
     readings = list(_readings(forms))
-    chosen = _chosen(readings, values, name, forms)
+    try:
+        chosen = _chosen(readings, values, name, forms)
+    except _AmbiguousError as error:
+        odd = values[error.place]
+        row = int((column == odd).arg_max() or 0) + 1
+        what = f"column {name}: {str(odd)!r} in row {row} may be {error.meant}, and every row fits each"
+        raise FileRefusedError(f"cannot be read: {what}. {FIX}") from error
     if len(readings) == 1 or chosen.is_natural:
         _require_not_shifted(chosen.days, name)
     clock = _clock(forms)
@@ -156,7 +179,8 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     """The one reading that puts the rows onto sessions.
 
     Raises:
-        FileRefusedError: there is none, or more than one.
+        FileRefusedError: there is none.
+        _AmbiguousError: there are several.
     """
     parsed = [reading.days.len() - reading.days.null_count() for reading in readings]
     hits = [_hits(reading.days) for reading in readings]
@@ -173,7 +197,7 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
         return fitting[0]
     _require_no_several_a_day(forms, values, name)
     if fitting:
-        raise _ambiguous(fitting, values, name)
+        raise _AmbiguousError(fitting)
     natural = [place for place, one in enumerate(readings) if one.is_natural]
     if not natural:
         raise FileRefusedError(
@@ -183,7 +207,7 @@ def _chosen(readings: list[_Reading], values: pl.Series, name: str, forms: Forms
     best = max(natural, key=lambda place: (parsed[place], hits[place]))
     rivals = [readings[p] for p in natural if parsed[p] == parsed[best] and hits[p] * 5 > hits[best] * 4 and p != best]
     if rivals:
-        raise _ambiguous([readings[best], *rivals], values, name)
+        raise _AmbiguousError([readings[best], *rivals])
     unread = values.len() - parsed[best]
     is_mixed = unread > max(SLIPS, values.len() * (1 - DOUBTFUL)) or (unread and hits[best] < DOUBTFUL * parsed[best])
     if parsed[best] * 2 <= values.len() or is_mixed:
@@ -203,18 +227,6 @@ def _require_no_several_a_day(forms: Forms, values: pl.Series, name: str) -> Non
             f"holds no daily bars: column {name} has {len(days)} stamps of {days.n_unique()} days, the first "
             f"{str(values[0])!r}, as intraday bars have. Give daily bars"
         )
-
-
-def _ambiguous(readings: list[_Reading], values: pl.Series, name: str) -> FileRefusedError:
-    first = pl.DataFrame([one.days.alias(str(i)) for i, one in enumerate(readings)])
-    differs = first.select(
-        pl.any_horizontal(pl.col("0") != pl.col(str(i)) for i in range(1, len(readings)))
-    ).to_series()
-    row = int((differs.fill_null(value=True)).arg_max() or 0)
-    meant = " or ".join(f"{one.days[row]} ({one.words})" for one in readings[:3])
-    return FileRefusedError(
-        f"cannot be read: column {name}: {str(values[row])!r} may be {meant}, and every row fits each. {FIX}"
-    )
 
 
 @cache

@@ -66,7 +66,7 @@ def read_text(data: bytes) -> Text:
     text = decoded(data)
     if not text.strip():
         raise FileRefusedError(f"cannot be read: it is empty. Expected columns: {EXPECTED}")
-    lines = text[:100_000].splitlines(keepends=True)
+    lines = list(itertools.islice(io.StringIO(text), 2 * LOOK_FOR_HEADER))
     delimiter, records, at = _header(lines)
     start, levels = _levels(records, at)
     width = max(len(level) for level in levels)

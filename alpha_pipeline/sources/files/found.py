@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from alpha_pipeline.errors import SourceError
+from alpha_pipeline.sources.base import MARKET_FILE
 from alpha_pipeline.sources.files.refusal import EXPECTED
 
 SUFFIXES: Final = (".parquet", ".pq", ".csv", ".tsv", ".txt")
@@ -53,11 +54,14 @@ def found_files(path: Path) -> tuple[FoundFile, ...]:
 
 
 def _walk(root: Path) -> list[Path]:
-    """Every file below a folder that is not hidden; a folder that several links lead to is entered once."""
+    """Every file below a folder that is not hidden; a folder that several links lead to is entered once.
+
+    A warehouse in the folder is passed over: its tables are no bars of the user's own.
+    """
     files, entered = list[Path](), set[tuple[int, int]]()
     for folder, below, names in os.walk(root, followlinks=True):
         here = Path(folder).stat()
-        if (here.st_dev, here.st_ino) in entered:
+        if (here.st_dev, here.st_ino) in entered or MARKET_FILE in names:
             below.clear()
             continue
         entered.add((here.st_dev, here.st_ino))

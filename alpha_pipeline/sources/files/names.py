@@ -42,7 +42,12 @@ def ticker(name: str) -> str:
     Raises:
         TickerNameError: it names none.
     """
-    return checked(_SUFFIX.sub("", _PREFIX.sub("", name.strip())))
+    return checked(bare(name))
+
+
+def bare(name: str) -> str:
+    """A name without what vendors put before or after a ticker."""
+    return _SUFFIX.sub("", _PREFIX.sub("", name.strip()))
 
 
 def ticker_of_file(file: Path, root: Path) -> str:

@@ -55,15 +55,17 @@ def _tickers(held: pl.DataFrame, named: Mapping[str, str], found: FoundFile, mis
     """The ticker of each row, as Yahoo spells it; null where a name cannot be one."""
     if "ticker" in held.columns:
         given = held.get_column("ticker").cast(pl.String, strict=False)
-        known = {name: _ticker(name) for name in given.drop_nulls().unique()}
-        told = given.replace_strict(known, default=None, return_dtype=pl.String)
-        if told.null_count() < len(told) or not len(told):
+        every = given.drop_nulls().unique()
+        # A column Name may hold the companies'; then the file's name tells.
+        column = named.get("ticker", "ticker")
+        may_be_names = spelled(column) in {"name", "security", "stock", "asset"}
+        if not may_be_names or all(bare == bare.upper() for bare in map(names.bare, every)):
+            told = given.replace_strict({name: _ticker(name) for name in every}, default=None, return_dtype=pl.String)
+            if len(told) and told.null_count() == len(told):
+                raise FileRefusedError(
+                    f"has no ticker in its column {column}: {given[0]!r} is none. Use Yahoo's names: BRK-B, ^VIX"
+                )
             return told
-        # A column Name may hold the company's; then the file's name tells.
-        if spelled(named["ticker"]) not in {"name", "security", "stock"}:
-            raise FileRefusedError(
-                f"has no ticker in its column {named['ticker']}: {given[0]!r} is none. Use Yahoo's names: BRK-B, ^VIX"
-            )
     try:
         name = names.ticker_of_file(found.file, found.root)
     except TickerNameError as error:

@@ -4,6 +4,7 @@ import ast
 import gzip
 import io
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +64,7 @@ def read_table(found: FoundFile) -> Table:
         named = _meant(text.rows, [_level_parts(level) for level in zip(*text.levels, strict=True)])
         named = replace(named, delimiter=text.delimiter)
         return _without_shifted(named, text.too_long) if text.too_long.any() else named
-    except (PolarsError, OSError, EOFError) as error:
+    except (PolarsError, OSError, EOFError, zlib.error) as error:
         cause = (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
         raise FileRefusedError(f"cannot be read: {cause}. Expected columns: {EXPECTED}") from error
 

@@ -73,7 +73,7 @@ def test_few_rows_of_a_stamp_that_may_be_two_days_are_refused_with_both() -> Non
     # 23:00 in New York after the session, or 5:00 in Berlin before it.
     rows = ["2024-07-09 03:00:00+00:00", "2024-07-10 03:00:00+00:00"]
     with pytest.raises(
-        SourceError, match=r"column Date: '2024-07-09 03:00:00\+00:00' may be 2024-07-0\d .* or 2024-07-"
+        SourceError, match=r"'2024-07-09 03:00:00\+00:00' in row 1 may be 2024-07-09 \(.*\) or 2024-07-08 \("
     ):
         read(rows)
 
@@ -82,7 +82,7 @@ def test_few_rows_of_a_stamp_that_may_be_two_days_are_refused_with_both() -> Non
 def test_days_that_may_be_months_are_refused_with_both(form: str) -> None:
     days = [dt.date(2024, 3, 4), dt.date(2024, 4, 3)]
     written = days[0].strftime(form)
-    with pytest.raises(SourceError, match=rf"column Date: '{written}' may be 2024-0\d-0\d \(.*first\) or 2024-0\d-0\d"):
+    with pytest.raises(SourceError, match=rf"'{written}' in row 1 may be 2024-0\d-0\d \(.*first\) or 2024-0\d-0\d"):
         read([day.strftime(form) for day in days])
 
 

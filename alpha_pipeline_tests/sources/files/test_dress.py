@@ -5,7 +5,7 @@ import gzip
 import itertools
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -76,6 +76,9 @@ class Dress:
     container: str
     adjusted: bool
     together: bool
+    titles: int
+    trailing: bool
+    quoted: bool
     seed: int
 
 
@@ -99,6 +102,9 @@ def dresses(draw: st.DrawFn) -> Dress:
         container=draw(st.sampled_from(["csv", "csv.gz", "txt", "text parquet", "parquet"])),
         adjusted=draw(st.booleans()),
         together=draw(st.booleans()),
+        titles=draw(st.integers(0, 3)),
+        trailing=draw(st.booleans()),
+        quoted=draw(st.booleans()),
         seed=draw(st.integers(0, 2**16)),
     )
 
@@ -145,10 +151,16 @@ def wear(dress: Dress, bars: pl.DataFrame, folder: Path, name: str, *, with_tick
         text = {name: [str(cell) for cell in column] for name, column in columns.items()}
         pl.DataFrame(text if dress.container == "text parquet" else columns).write_parquet(folder / f"{name}.parquet")
         return
-    quoted = [[f'"{cell}"' for cell in row] for row in [names, *rows]]
-    data = "\n".join(dress.delimiter.join(row) for row in quoted).encode(dress.encoding)
+    title = [f"Title {number} of what is below" for number in range(dress.titles)]
+    data = "\n".join(title + [line(dress, row) for row in [names, *rows]]).encode(dress.encoding)
     packed = gzip.compress(data) if dress.container.endswith("gz") else data
     (folder / f"{name}.{dress.container}").write_bytes(packed)
+
+
+def line(dress: Dress, row: Sequence[object]) -> str:
+    """A line of a text; quotes stand at least where a cell holds the delimiter."""
+    cells = [f'"{cell}"' if dress.quoted or dress.delimiter in str(cell) else str(cell) for cell in row]
+    return dress.delimiter.join(cells) + dress.delimiter * dress.trailing
 
 
 def known_market(dress: Dress) -> dict[str, pl.DataFrame]:

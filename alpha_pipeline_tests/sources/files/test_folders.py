@@ -10,6 +10,8 @@ import pytest
 from alpha_pipeline.errors import SourceError
 from alpha_pipeline.sources.files.refusal import EXPECTED
 from alpha_pipeline.sources.files.source import FilesSource
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline_tests.sources.files.known_bars import answer, assert_is, csv, known, lines
 
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"
@@ -78,8 +80,9 @@ def test_two_tickers_under_an_unknown_column_are_refused_and_not_merged(tmp_path
         FilesSource(tmp_path).tickers()
 
 
-def test_a_column_of_company_names_leaves_the_ticker_to_the_file(tmp_path: Path) -> None:
-    BARS.drop("ticker").with_columns(Name=pl.lit("Invesco QQQ Trust")).rename({"session": "date"}).write_parquet(
+@pytest.mark.parametrize("name", ["Invesco QQQ Trust", "Invesco"])
+def test_a_column_of_company_names_leaves_the_ticker_to_the_file(tmp_path: Path, name: str) -> None:
+    BARS.drop("ticker").with_columns(Name=pl.lit(name)).rename({"session": "date"}).write_parquet(
         tmp_path / "QQQ.parquet"
     )
     assert_is(tmp_path, BARS)
@@ -134,6 +137,13 @@ def test_where_nothing_can_be_read_the_reasons_are_named(tmp_path: Path) -> None
         SourceError, match=r"no file of .* can be read: .*A\.csv lacks .*B\.csv .*C\.csv .*; and 2 more\."
     ):
         FilesSource(tmp_path).fetch("QQQ", dt.date(2024, 1, 2), dt.date(2024, 1, 3))
+
+
+def test_a_warehouse_in_the_folder_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path / "QQQ.csv")
+    claim_market(Warehouse(tmp_path / "warehouse"), MarketRecord("files", "files"))
+    BARS.rename({"session": "date"}).write_parquet(tmp_path / "warehouse" / "QQQ.parquet")
+    assert [Path(one.file).name for one in FilesSource(tmp_path).readings()] == ["QQQ.csv"]
 
 
 def test_links_in_a_loop_are_entered_once(tmp_path: Path) -> None:
