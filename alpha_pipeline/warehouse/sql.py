@@ -233,7 +233,7 @@ def _fill(warehouse: Warehouse, table: Table, place: _Place) -> None:
     target.mkdir(parents=True)
     if place.root is None:
         for path in warehouse.folder_path(table).glob("[!.]*.parquet"):
-            if path.name != EMPTY:
+            if path.name != EMPTY and path.stat().st_size:
                 _link(path, target / path.name)
     if has_empty_object(warehouse, table):
         _link(warehouse.folder_path(table) / EMPTY, target / EMPTY)
