@@ -53,7 +53,7 @@ def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     finally:
         is_over.set()
         signal.set_wakeup_fd(wakeup)
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
         writer.close()
         watcher.join()
         reader.close()
