@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import polars as pl
 from alpha_pipeline.errors import UsageError
 
 MOST_ROWS: Final = 60  # of a table
+_TEXT_OR_NO_NUMBER: Final = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
 _UNLIMITED: Final = 10_000
 _NARROWEST_PROSE: Final = 24
 
@@ -68,10 +70,15 @@ def _json(frame: pl.DataFrame, texts: frozenset[str]) -> str:
     for name in frame.columns:
         if name in texts:
             key = json.dumps(name, ensure_ascii=False)
-            columns.append([f"{key}:{'null' if value is None else value}" for value in frame[name]])
+            columns.append([f"{key}:{'null' if value is None else _finite(value)}" for value in frame[name]])
         else:
-            columns.append([line[1:-1] for line in frame.select(name).write_ndjson().splitlines()])
+            columns.append([line[1:-1] for line in frame.select(name).write_ndjson().split("\n")[:-1]])
     return "[" + ",".join(f"{{{','.join(row)}}}" for row in zip(*columns, strict=True)) + "]"
+
+
+def _finite(text: str) -> str:
+    """A JSON text of DuckDB's with null for the numbers that JSON has none for, as Polars writes them."""
+    return _TEXT_OR_NO_NUMBER.sub(lambda found: found[0] if found[0].startswith('"') else "null", text)
 
 
 def table(frame: pl.DataFrame, width: int) -> str:

@@ -58,9 +58,9 @@ class LocalObjects:
         return self.root / key
 
     def get(self, key: str) -> bytes | None:
-        """The bytes of an object, or None if there is none; a file without a byte is none."""
+        """The bytes of an object, or None if there is none."""
         try:
-            return self.path(key).read_bytes() or None
+            return self.path(key).read_bytes()
         except FileNotFoundError:
             return None
 

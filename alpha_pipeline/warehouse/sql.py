@@ -2,11 +2,7 @@
 
 import re
 import shutil
-import signal
-import socket
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.warehouse import result_types
+from alpha_pipeline.warehouse.interruption import interruptible
 from alpha_pipeline.warehouse.result_types import Purpose
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
@@ -31,8 +28,12 @@ _GRACE_S: Final = 60.0
 _Type = duckdb.StatementType
 _SHOWS: Final = {_Type.SELECT, _Type.EXPLAIN, _Type.PRAGMA, _Type.CALL, _Type.MULTI, _Type.EXECUTE}
 # In the memory of this one call, and gone after it.
-_MAKES: Final = {_Type.CREATE, _Type.INSERT, _Type.UPDATE, _Type.DELETE, _Type.DROP, _Type.ALTER}
-_QUIET: Final = {_Type.TRANSACTION, _Type.SET}
+_MAKES: Final = {
+    _Type.CREATE, _Type.INSERT, _Type.UPDATE, _Type.DELETE, _Type.DROP, _Type.ALTER, _Type.MERGE_INTO,
+}  # fmt: skip
+_QUIET: Final = {_Type.TRANSACTION, _Type.SET, _Type.VARIABLE_SET, _Type.VACUUM, _Type.ANALYZE}
+_MAY_PIVOT: Final = {"PIVOT", "PIVOT_WIDER", "UNPIVOT", "PIVOT_LONGER", "WITH", "SELECT", "FROM", "VALUES", "CREATE"}
+_EXPLAIN: Final = re.compile(r"^\s*explain\s+(analyze\s+)?(\([^)]*\)\s*)?", re.IGNORECASE)
 # A prepared statement may be any of them.
 _TOUCHES_FILES: Final = {
     _Type.COPY, _Type.COPY_DATABASE, _Type.ATTACH, _Type.DETACH, _Type.EXPORT, _Type.PREPARE, _Type.EXECUTE,
@@ -97,7 +98,7 @@ def answers(
         for statement in [*statements(tables, place.folders), *_settings(place, allow_files=allow_files)]:
             connection.execute(statement)
         try:
-            with _interruptible(connection):
+            with interruptible(connection):
                 return _run(connection, sql, purpose, allow_files=allow_files)
         except duckdb.PermissionException as error:
             raise SqlError(f"{_first_line(error)}. Only the warehouse is read; --allow-files lifts that.") from None
@@ -115,7 +116,7 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str, purpose: Purpose, *, a
     for statement in given:
         _require_reading(connection, statement, allow_files=allow_files)
     for statement in given:
-        if statement.type in _SHOWS:
+        if statement.type in _SHOWS and _first_word(statement.query) != "CREATE":
             relation = connection.sql(statement.query)
             if relation is not None:
                 frame, texts = result_types.frame_of(relation, purpose)
@@ -123,7 +124,7 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str, purpose: Purpose, *, a
                 columns.append(texts)
         else:
             connection.execute(statement)
-            n_made += statement.type in _MAKES
+            n_made += statement.type in _MAKES or statement.type is _Type.MULTI
     return Answers(tuple(frames), tuple(columns), n_made)
 
 
@@ -133,19 +134,32 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, statement: duckdb.St
     Raises:
         SqlError: naming the statement.
     """
-    kinds = [statement.type]
-    if statement.type is _Type.EXPLAIN:  # with ANALYZE it runs what it explains
-        inner = re.sub(r"^\s*explain\s+(analyze\s+)?(\([^)]*\)\s*)?", "", statement.query, count=1, flags=re.IGNORECASE)
-        kinds += [] if inner == statement.query else [one.type for one in connection.extract_statements(inner)]
-        if len(kinds) == 1:
-            raise SqlError("EXPLAIN stands before what it explains, without a comment before or in it.")
-    allowed = _SHOWS | _MAKES | _QUIET | {_Type.VACUUM}
-    allowed = allowed | _TOUCHES_FILES if allow_files else allowed - _TOUCHES_FILES
-    refused = [kind for kind in kinds if kind not in allowed]
-    if refused:
-        word = "INSTALL and LOAD" if refused[0] is _Type.LOAD else refused[0].name.replace("_", " ")
-        lifted = "; --allow-files lets it read and write other files" if refused[0] in _TOUCHES_FILES else ""
-        raise SqlError(f"no {word} here: the warehouse is only read. --out FILE writes a result{lifted}.")
+    word = _first_word(statement.query)
+    try:
+        kind = statement.type
+    except ValueError:  # DuckDB knows the kind and its Python client does not (UPDATE EXTENSIONS)
+        raise SqlError(f"no {word} here: the warehouse is only read.") from None
+    if word == "EXPLAIN":  # with ANALYZE it runs what it explains
+        inner = connection.extract_statements(_EXPLAIN.sub("", statement.query, count=1))
+        if not inner or _first_word(inner[0].query) == "EXPLAIN":
+            raise SqlError("what EXPLAIN explains cannot be told; leave out comments and brackets before it.")
+        for one in inner:
+            _require_reading(connection, one, allow_files=allow_files)
+        return
+    # What holds a PIVOT is several statements to DuckDB, whatever they are at last.
+    hides = (kind is _Type.MULTI and word not in _MAY_PIVOT) or (kind is _Type.PRAGMA and word == "IMPORT")
+    touches_files = kind in _TOUCHES_FILES or hides
+    if touches_files and allow_files:
+        return
+    if touches_files or kind not in _SHOWS | _MAKES | _QUIET:
+        name = "INSTALL and LOAD" if kind is _Type.LOAD else word
+        lifted = "; --allow-files lets it read and write other files" if touches_files else ""
+        raise SqlError(f"no {name} here: the warehouse is only read. --out FILE writes a result{lifted}.")
+
+
+def _first_word(query: str) -> str:
+    found = re.match(r"\W*(\w+)", query)
+    return found[1].upper() if found else ""
 
 
 def _settings(place: "_Place", *, allow_files: bool) -> list[str]:
@@ -219,7 +233,7 @@ def _fill(warehouse: Warehouse, table: Table, place: _Place) -> None:
     target.mkdir(parents=True)
     if place.root is None:
         for path in warehouse.folder_path(table).glob("[!.]*.parquet"):
-            if path.name != EMPTY:
+            if path.name != EMPTY and path.stat().st_size:
                 _link(path, target / path.name)
     if has_empty_object(warehouse, table):
         _link(warehouse.folder_path(table) / EMPTY, target / EMPTY)
@@ -242,56 +256,3 @@ def _sweep(root: Path) -> None:
                 with FileLock(folder / "lock", blocking=False):
                     pass
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """End a query when the process is asked to end.
-
-    Python runs a signal's handler in the main thread, which is inside DuckDB; the system writes the signal's number to
-    a socket at once, and another thread that waits for it interrupts the query.
-
-    Raises:
-        KeyboardInterrupt: SIGINT came.
-        SystemExit: SIGTERM came.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    came: list[int] = []
-    is_over = threading.Event()
-
-    def wait() -> None:
-        while number := reader.recv(1):
-            if number[0] in {signal.SIGINT, signal.SIGTERM}:
-                came.append(number[0])
-                connection.interrupt()
-                while not is_over.wait(0.1):  # what comes before a query has begun is lost on it
-                    connection.interrupt()
-
-    watcher = threading.Thread(target=wait, daemon=True)
-    watcher.start()
-    before = signal.signal(signal.SIGTERM, _end)
-    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    try:
-        yield
-    except (duckdb.Error, RuntimeError) as error:
-        # DuckDB may have met the signal first, and puts an error of its own in the place of the handler's.
-        if "nterrupted" not in str(error):
-            raise
-        if signal.SIGTERM in came:
-            _end(signal.SIGTERM, None)
-        raise KeyboardInterrupt from None
-    finally:
-        is_over.set()
-        signal.set_wakeup_fd(wakeup)
-        signal.signal(signal.SIGTERM, before)
-        writer.close()
-        watcher.join()
-        reader.close()
-
-
-def _end(number: int, _frame: object) -> None:
-    sys.exit(128 + number)

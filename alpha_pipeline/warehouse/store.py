@@ -84,7 +84,7 @@ class Warehouse:
         wanted = list(columns) if columns is not None else table.columns
         frames = [table.empty().select(wanted)]
         for unit in sorted(set(self.units(table) if units is None else units)):
-            data = self.objects.get(self.key(table, unit))
+            data = self._object(table, unit)
             if data is not None:
                 frames.append(_rows(table, data).select(wanted).collect())
         rows = pl.concat(frames)
@@ -127,10 +127,10 @@ class Warehouse:
 
         def replace(held: bytes | None) -> bytes | None:
             nonlocal changed
-            rows = table.empty() if held is None else _rows(table, held).collect()
+            rows = _rows(table, held).collect() if held else table.empty()
             fresh = _conformed(table, unit, change(rows))
             metadata = {CONTENT: content_hash(table, fresh), INPUTS: inputs}
-            before = {} if held is None else _read_metadata(held)
+            before = _read_metadata(held) if held else {}
             if before == metadata:
                 return None
             changed = before.get(CONTENT) != metadata[CONTENT]
@@ -163,7 +163,7 @@ class Warehouse:
 
         def merge(held: bytes | None) -> bytes | None:
             nonlocal changed
-            rows = table.empty() if held is None else _rows(table, held).collect()
+            rows = _rows(table, held).collect() if held else table.empty()
             if dropping is not None:
                 rows = rows.filter(~dropping)
             fresh = _conformed(table, unit, frame)
@@ -172,7 +172,7 @@ class Warehouse:
                 changed = held is not None
                 return None if held is None else b""
             metadata = {CONTENT: content_hash(table, merged), INPUTS: ""}
-            changed = held is None or _read_metadata(held).get(CONTENT) != metadata[CONTENT]
+            changed = not held or _read_metadata(held).get(CONTENT) != metadata[CONTENT]
             return _parquet(_checked(table, unit, merged), metadata) if changed else None
 
         self.objects.update(self.key(table, unit), merge)
@@ -193,7 +193,7 @@ class Warehouse:
 
     def height(self, table: Table, unit: str) -> int:
         """Rows held of one unit; 0 when it is not held."""
-        data = self.objects.get(self.key(table, unit))
+        data = self._object(table, unit)
         return 0 if data is None else int(pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item())
 
     def is_current(self, table: Table, unit: str, inputs: str) -> bool:
@@ -206,8 +206,12 @@ class Warehouse:
         held = self._metadata(table, unit)
         return "" if held is None else held.get(CONTENT, "")
 
+    def _object(self, table: Table, unit: str) -> bytes | None:
+        """The bytes of a unit, or None; a power cut on a file system without syncing may leave a file without any."""
+        return self.objects.get(self.key(table, unit)) or None
+
     def _metadata(self, table: Table, unit: str) -> dict[str, str] | None:
-        data = self.objects.get(self.key(table, unit))
+        data = self._object(table, unit)
         return None if data is None else _read_metadata(data)
 
 

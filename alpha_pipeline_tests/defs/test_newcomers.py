@@ -11,7 +11,7 @@ from alpha_pipeline.defs import newcomers
 from alpha_pipeline.defs.chain import NEWCOMERS_TAG
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.newcomers import FIRST_WAIT_S, LONGEST_WAIT_S, due_now, new_tickers
-from alpha_pipeline.defs.partitions import range_tags, sync_tickers
+from alpha_pipeline.defs.partitions import of_range, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.universe import QQQ50, UNIVERSE, VIX
 from alpha_pipeline.warehouse import tickers
@@ -109,6 +109,23 @@ def test_a_name_added_in_the_web_ui_is_followed_if_the_source_knows_it(
     assert tickers.added(world.warehouse) == ["PLTR", "BRK-B"]
     assert request.tags == {**range_tags("PLTR", "BRK-B"), **NEW}
     assert instance.get_dynamic_partitions("tickers") == [*UNIVERSE, "PLTR", "BRK-B"]
+
+
+def test_a_name_added_in_the_web_ui_is_spelled_as_the_source_spells_it(
+    instance: dg.DagsterInstance, world: World
+) -> None:
+    file = world.settings.warehouse.parent / "bars.parquet"
+    bars = pl.read_parquet(file).filter(ticker="PLTR")
+    pl.concat([bars.with_columns(ticker=pl.lit(name)) for name in ("QQQ", "VOD.L", "M&M.NS", "BF-A")]).write_parquet(
+        file
+    )
+    sync_tickers(instance, world.warehouse)
+    instance.add_dynamic_partitions("tickers", ["vod.l", "M&M.NS", "bf.a", "\u017fpy"])
+    said = look(instance, world)
+    assert tickers.added(world.warehouse) == ["VOD.L", "M&M.NS", "BF-A"]
+    assert set(instance.get_dynamic_partitions("tickers")) == {*UNIVERSE, "VOD.L", "M&M.NS", "BF-A"}
+    [request] = said.run_requests or []
+    assert of_range(instance.get_dynamic_partitions("tickers"), request.tags) == ["M&M.NS", "VOD.L", "BF-A"]
 
 
 @pytest.mark.parametrize("wrong", ["PLTRR", "NO SUCH NAME", "^"])

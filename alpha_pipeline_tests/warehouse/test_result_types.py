@@ -45,6 +45,8 @@ TYPES = [
     ("{'a': 1::HUGEINT, 'b': interval '1 day'}", '{"a":1,"b":"1 day"}', None),
     ("map {1: {'x': 1.5}}", '{"1":{"x":1.5}}', None),
     ("['x'::BLOB]", '["x"]', None),
+    ("{'a': 1::HUGEINT, 'b': 'inf'::DOUBLE, 'c': 'NaN \"x'}", r'{"a":1,"b":null,"c":"NaN \"x"}', None),
+    ("'one' || chr(8232) || 'line'", '"one\u2028line"', "one\u2028line"),
 ]
 
 

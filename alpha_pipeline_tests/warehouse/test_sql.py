@@ -85,6 +85,11 @@ def test_a_query_does_without_hard_links(
         ("copy (select 1) to '{elsewhere}/x.csv'", "no COPY here"),
         ("explain analyze copy (select 1) to '{root}/x.csv'", "no COPY here"),
         ("explain /* */ analyze copy (select 1) to '{root}/x.csv'", "SQL: "),
+        ("copy (pivot raw.bars on ticker using sum(volume)) to '{root}/x.csv'", "no COPY here"),
+        ("explain analyze copy (pivot raw.bars on ticker using sum(volume)) to '{root}/x.csv'", "no COPY here"),
+        ("explain explain analyze copy (select 1) to '{root}/x.csv'", "SQL: "),
+        ("import database '{root}'", "no IMPORT here"),
+        ("update extensions", "no UPDATE here"),
         ("prepare p as copy (select 1) to '{root}/x.csv'; execute p", "no PREPARE here"),
         ("export database '{root}/x'", "no EXPORT here"),
         ("attach '{elsewhere}/x.duckdb'", "no ATTACH here"),
@@ -131,11 +136,12 @@ def test_every_result_is_given_and_what_was_made_is_counted(warehouse: Warehouse
         warehouse,
         TABLES,
         "create table t as select 3 as a; insert into t values (4); from t; set variable b = 2; "
-        "select getvariable('b') as b; explain select 1; pivot t on a using sum(a); describe t; select 1 where false",
+        "select getvariable('b') as b; explain select 1; pivot t on a using sum(a); describe t; select 1 where false;"
+        "-- a comment\nexplain analyze (format json) from t; create table u as pivot t on a using sum(a); from u",
     )
-    assert [frame.height for frame in found.frames] == [2, 1, 1, 1, 1, 0]
+    assert [frame.height for frame in found.frames] == [2, 1, 1, 1, 1, 0, 1, 1]
     assert found.frames[0]["a"].to_list() == [3, 4]
-    assert found.n_made == 2
+    assert found.n_made == 3
 
 
 def test_nothing_is_left_behind_and_what_the_killed_left_is_swept(warehouse: Warehouse) -> None:
