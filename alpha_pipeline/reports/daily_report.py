@@ -47,16 +47,29 @@ _EVENTS_NOTE = (
 
 def render_html(evidence: Evidence) -> str:
     """The tear sheet of the newest session: everything. Equal values make equal pages."""
-    first = [_leaderboard(evidence), _questions(evidence), *_today(evidence), _votes(evidence)]
-    rest = [*_record(evidence), *_luck(evidence), *_forecasts(evidence), *_data(evidence)]
-    return _page(evidence, [*first, *rest], whole=True)
+    return _tear_sheet(evidence, _today(evidence), _equity(evidence))
 
 
 def render_brief(evidence: Evidence) -> str:
     """The daily brief: today's position, why, what changed, and how it has done. Equal values make equal pages."""
-    today = _today(evidence)
+    return _brief(evidence, _today(evidence), _equity(evidence))
+
+
+def render_both(evidence: Evidence) -> tuple[str, str]:
+    """The tear sheet and the brief; the figures that both show are drawn once."""
+    today, equity = _today(evidence), _equity(evidence)
+    return _tear_sheet(evidence, today, equity), _brief(evidence, today, equity)
+
+
+def _tear_sheet(evidence: Evidence, today: list[Section], equity: Section) -> str:
+    first = [_leaderboard(evidence), _questions(evidence), *today, _votes(evidence)]
+    rest = [*_record(evidence, equity), *_luck(evidence), *_forecasts(evidence), *_data(evidence)]
+    return _page(evidence, [*first, *rest], whole=True)
+
+
+def _brief(evidence: Evidence, today: list[Section], equity: Section) -> str:
     record = Section("Record", record_note(evidence.card), record_table(evidence.card))
-    return _page(evidence, [*today, record, _equity(evidence)], whole=False)
+    return _page(evidence, [*today, record, equity], whole=False)
 
 
 def _page(evidence: Evidence, sections: list[Section], *, whole: bool) -> str:
@@ -158,11 +171,11 @@ def _votes(evidence: Evidence) -> Section:
     )
 
 
-def _record(evidence: Evidence) -> list[Section]:
+def _record(evidence: Evidence, equity: Section) -> list[Section]:
     own = evidence.ledger.filter(strategy=POSITION)
     return [
         Section("Record", record_note(evidence.card), record_table(evidence.card)),
-        _equity(evidence),
+        equity,
         Section(
             "Month by month",
             "The QQQ position after costs, in percent: orange lost, blue earned, paler the less.",
