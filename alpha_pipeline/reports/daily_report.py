@@ -28,6 +28,8 @@ from alpha_pipeline.reports.page import Section, page
 from alpha_pipeline.reports.proof_tables import audit_table, leads_table, luck_table, questions_table, records_table
 from alpha_pipeline.reports.record_table import record_note, record_table
 from alpha_pipeline.reports.score_tables import bulls_table, spikes_table
+from alpha_pipeline.reports.signal_card import short_record_words
+from alpha_pipeline.signals.volatility_target import SESSIONS_PER_YEAR
 from alpha_pipeline.universe import VIX
 
 SIMULATED_BANNER: Final = "SIMULATED market: no bar, forecast or figure on this page is of a real market"
@@ -142,7 +144,7 @@ def _luck(evidence: Evidence) -> list[Section]:
         Section(
             "Costs on and off, and a session late",
             "Sharpe ratio with its interval. A record that halves when every decision is filled a session later leaned "
-            "on something that it could hardly have known.",
+            f"on something that it could hardly have known. {short_record_words(evidence.card.record)}".strip(),
             records_table(evidence.records),
         ),
         Section(
@@ -184,9 +186,17 @@ def _record(evidence: Evidence, equity: Section) -> list[Section]:
         Section(
             "Sharpe ratio of the last year",
             "Of the last 252 sessions at each. A year is short: one standard error of it is about 1.",
-            _figure(evidence.ledger, strategies.rolling_sharpe, "Sharpe ratio of the last year"),
+            _rolling(evidence.ledger),
         ),
     ]
+
+
+def _rolling(ledger: pl.DataFrame) -> str:
+    """The figure, once any strategy has a whole window."""
+    longest = ledger.group_by("strategy").len()["len"].max()
+    if isinstance(longest, int) and longest < SESSIONS_PER_YEAR:
+        return f"<p>No record has {SESSIONS_PER_YEAR} sessions yet: the longest has {longest}.</p>"
+    return _figure(ledger, strategies.rolling_sharpe, "Sharpe ratio of the last year")
 
 
 def _equity(evidence: Evidence) -> Section:
