@@ -1,6 +1,9 @@
 """Every table of the warehouse, for what concerns them all: the views, `alpha sql`, the checks."""
 
+from pathlib import Path
+
 from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_CONTEXT, TECHNICAL, VOLATILITY
+from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import audit, forecasts, proof, raw, results, signals
 
@@ -36,3 +39,18 @@ TABLES: tuple[Table, ...] = (
     proof.LUCK,
     audit.AUDIT,
 )
+
+
+def open_warehouse(root: Path) -> Warehouse:
+    """A warehouse to write to: `alpha.duckdb` shows all of these tables from the first write on.
+
+    Args:
+        root: folder of the warehouse.
+    """
+
+    def publish(warehouse: Warehouse) -> None:
+        from alpha_pipeline.warehouse.publication import keep_published  # noqa: PLC0415  DuckDB takes long to import
+
+        keep_published(warehouse, TABLES)
+
+    return Warehouse(root, publish)

@@ -16,6 +16,7 @@ from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.sources.simulated import SimulatedSource, oracle, simulate
 from alpha_pipeline.steps import training
 from alpha_pipeline.steps.features import build_targets
+from alpha_pipeline.steps.ingest import FIRST_BAR
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
@@ -26,7 +27,9 @@ TICKERS = ("QQQ", "NVDA", "AAPL", "XLE", "XLP", "XLF")
 FIRST_OUT_OF_SAMPLE, LAST = dt.date(2020, 1, 2), dt.date(2022, 12, 30)
 
 
-def found(root: Path, planted_ic: float, *, seed: int, tickers: Sequence[str]) -> pl.DataFrame:
+def found(
+    root: Path, planted_ic: float, *, seed: int, tickers: Sequence[str], first: dt.date = FIRST_BAR
+) -> pl.DataFrame:
     """What every experiment finds at horizon 1, pooled over its tickers.
 
     Args:
@@ -34,6 +37,7 @@ def found(root: Path, planted_ic: float, *, seed: int, tickers: Sequence[str]) -
         planted_ic: of the signal; 0 plants none.
         seed: of the market.
         tickers: of models of one ticker. A model that all its tickers share has all of them.
+        first: session from which there are bars to learn from.
 
     Returns:
         model; value, ci_low and ci_high of its information coefficient; best, that of the oracle in the same sessions;
@@ -46,7 +50,7 @@ def found(root: Path, planted_ic: float, *, seed: int, tickers: Sequence[str]) -
     single = [experiment for experiment in zoo if not is_shared(experiment.architecture)]
     theirs = sorted({ticker for experiment in shared for ticker in experiment.tickers})
     everyone = sorted({*CORE, *theirs, *tickers})  # the core is context
-    ingest_all(warehouse, SimulatedSource(seed, planted_ic), everyone, LAST)
+    ingest_all(warehouse, SimulatedSource(seed, planted_ic), everyone, LAST, first)
     build_features(warehouse, tickers)
     build_targets(warehouse, theirs)
     folds = partial(walk_forward_folds, first_oos=FIRST_OUT_OF_SAMPLE)

@@ -53,10 +53,10 @@ def bars_held(checkout: Path) -> set[str]:
         return instance.get_materialized_partitions(BARS)
 
 
-def test_the_definitions_load_in_silence_and_make_nothing(checkout: Path) -> None:
-    code = "import alpha_pipeline.definitions as d; d.definitions().get_repository_def(); print(d.__file__)"
-    loaded = typed(checkout, "python", "-c", code)
-    assert (loaded.stdout, loaded.stderr) == (f"{checkout / 'alpha_pipeline' / 'definitions.py'}\n", "")
+def test_the_definitions_load_in_silence_without_torch_and_make_nothing(checkout: Path) -> None:
+    load = "import sys, alpha_pipeline.definitions as d; d.definitions().get_repository_def()"
+    loaded = typed(checkout, "python", "-c", f"{load}; print(d.__file__, 'torch' in sys.modules)")
+    assert (loaded.stdout, loaded.stderr) == (f"{checkout / 'alpha_pipeline' / 'definitions.py'} False\n", "")
     assert [path.name for path in (checkout / "warehouse").iterdir()] == [".gitignore"]
 
 

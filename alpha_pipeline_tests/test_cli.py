@@ -271,7 +271,7 @@ def test_a_simulated_card_says_so(simulated: Path) -> None:
     outcome = process("today", "--warehouse", simulated)
     assert outcome.code == 0
     assert "SIMULATED · QQQ at the open of 2016-02-01" in outcome.out
-    assert "abstains: no fresh ballot from NVDA" in outcome.out
+    assert "abstains: no bars of NVDA" in outcome.out
 
 
 @pytest.mark.parametrize("has_record", [False, True])

@@ -200,9 +200,9 @@ def alert(settings: Settings, error: AlphaError | None = None) -> None:
 
 
 def publish_views(settings: Settings) -> None:
-    """Bring the views of `alpha.duckdb` up to date."""
+    """Bring the views of `alpha.duckdb` up to date, where nothing was written either."""
     from alpha_pipeline.catalogue import TABLES
+    from alpha_pipeline.warehouse.publication import keep_published
     from alpha_pipeline.warehouse.store import Warehouse
-    from alpha_pipeline.warehouse.views import publish
 
-    publish(Warehouse(settings.warehouse), TABLES)
+    keep_published(Warehouse(settings.warehouse), TABLES)

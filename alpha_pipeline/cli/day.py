@@ -123,6 +123,14 @@ def train(
     require_filled(settings)
     with open_runner(settings) as (runner, _):
         runner.train(asked, chosen)
+        untrained = runner.untrained(asked, chosen)
+    if untrained:
+        console.print(
+            f"Not trained, because no ticker's history is long enough: {', '.join(untrained)}. Of every other model "
+            "asked for the forecasts are in forecasts.daily.",
+            soft_wrap=True,
+        )
+        return
     console.print("Every model asked for is trained, and its forecasts are in forecasts.daily.")
 
 

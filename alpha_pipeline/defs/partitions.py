@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
+from dagster._core.instance import DynamicPartitionsStore
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs.membership import Partitions, sync_experiments
@@ -26,8 +27,25 @@ def _weekday_holidays() -> list[dt.datetime]:
     return [dt.datetime.combine(day, dt.time()) for day in shut]
 
 
+class _Sessions(dg.DailyPartitionsDefinition):
+    """Daily partitions whose keys come from the exchange's calendar.
+
+    Dagster walks a cron schedule and its exclusions through all years to say the same, and asks a dozen times a run.
+    """
+
+    def get_partition_keys(
+        self, current_time: dt.datetime | None = None, dynamic_partitions_store: DynamicPartitionsStore | None = None
+    ) -> Sequence[str]:
+        """The sessions so far, as ISO dates, ascending."""
+        with dg.partition_loading_context(current_time, dynamic_partitions_store):
+            last = self.get_last_partition_key()
+        if last is None:
+            return []
+        return [day.isoformat() for day in calendar.between(FIRST_SESSION, dt.date.fromisoformat(last))]
+
+
 # end_offset=1 makes a session available on its own evening; the signal assets refuse one that has not closed.
-SESSIONS = dg.DailyPartitionsDefinition(
+SESSIONS = _Sessions(
     start_date=FIRST_SESSION.isoformat(),
     timezone="America/New_York",
     end_offset=1,

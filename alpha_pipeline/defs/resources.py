@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from alpha_pipeline.catalogue import open_warehouse
 from alpha_pipeline.defs.alive import show_alive
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.settings import Settings
@@ -32,7 +33,7 @@ class AlphaResource(dg.ConfigurableResource[None]):
 
     def warehouse(self) -> Warehouse:
         """The warehouse."""
-        return Warehouse(self.settings().warehouse)
+        return open_warehouse(self.settings().warehouse)
 
     def source(self) -> PriceSource:
         """The source of bars, after checking that the warehouse does not hold another market.

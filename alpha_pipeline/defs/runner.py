@@ -8,7 +8,6 @@ from typing import Final, Self
 
 import dagster as dg
 
-from alpha_pipeline import sessions as calendar
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.alive import bury
@@ -23,16 +22,16 @@ from alpha_pipeline.defs.step_progress import StepProgress, n_checks
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.steps import plan
-from alpha_pipeline.steps.bar_problems import failure_words
+from alpha_pipeline.steps.bar_problems import bar_problems, failure_words
 from alpha_pipeline.steps.forecasting import EARLY_STAGE, STAGE
 from alpha_pipeline.steps.outcomes import Outcome, reason
 from alpha_pipeline.steps.progress import Progress, announce, report
 from alpha_pipeline.steps.refresh import hearing, wanted
-from alpha_pipeline.steps.signals import FIRST_SESSION, stale_sessions
 from alpha_pipeline.steps.signals import MODELS as READ_BY_SIGNALS
+from alpha_pipeline.steps.signals import sessions_to_signal, stale_sessions
 from alpha_pipeline.steps.trained import is_anything_missing
+from alpha_pipeline.steps.training import has_artifacts, require_forecastable
 from alpha_pipeline.universe import CORE
-from alpha_pipeline.warehouse.store import span
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import followed
 
@@ -124,6 +123,7 @@ class Runner:
                 experiments, or the results of a new session. Never without an experiment that they read.
 
         Raises:
+            NotEnoughDataError: the bars held allow no signal; nothing was trained.
             AlphaError: a stage failed; what was finished before stays.
         """
         asked = Asked(tickers, chosen)
@@ -134,12 +134,13 @@ class Runner:
         bars = plan.refresh(self.settings, len(refreshed))
         announce((bars, *plan.day(self.warehouse, self._scope(asked, refreshed), self._n_checks)))
         self.ingest(refreshed)
+        last = self._to_signal()[-1]  # refused before hours of training that would lead to no signal
         held = self._with_bars(tickers)
         if {*held} != {*refreshed}:
             announce(plan.day(self.warehouse, self._scope(asked, held), self._n_checks))
         self._prepare(held)
         self._learn(read, asked, held)
-        is_early = bool(read) and self._is_anything_missing(others, asked, held)
+        is_early = bool(read) and self._is_anything_missing(others, asked, held, last)
         if is_early:
             early = {ticker for one in self._trainings(read, asked, held) for ticker in one.tickers}
             tags = {EXPERIMENTS_TAG: ",".join(read)}
@@ -188,13 +189,28 @@ class Runner:
             raise AlphaError(" ".join(["No bars were taken.", *failure_words(reasons, len(tickers)), *self.problems]))
 
     def train(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> None:
-        """Features, targets, models and forecasts of the tickers that hold bars."""
+        """Features, targets, models and forecasts of the tickers that hold bars.
+
+        Raises:
+            NotEnoughDataError: the bars of all of them end before anything is forecast; nothing was trained.
+            AlphaError: a stage failed; what was finished before stays.
+        """
         asked, held = Asked(tickers, chosen), self._with_bars(tickers)
+        require_forecastable(self.warehouse, held)
         sync_tickers(self.instance, self.warehouse)
         announce(plan.training(self.warehouse, self._scope(asked, held)))
         self._prepare(held)
         self._learn(asked.names, asked, held)
         self._forecast(asked, held)
+
+    def untrained(self, tickers: Sequence[str] | None, chosen: Sequence[str] | None) -> list[str]:
+        """The experiments that are trained on none of the tickers asked for: their history is too short."""
+        asked = Asked(tickers, chosen)
+        return [
+            one.experiment.name
+            for one in self._trainings(asked.names, asked, self._with_bars(tickers))
+            if one.tickers and not any(has_artifacts(self.warehouse, one.experiment, t) for t in one.tickers)
+        ]
 
     def signals(self) -> bool:
         """The signals of every session whose forecasts are newer than its signals.
@@ -203,18 +219,22 @@ class Runner:
             Whether any was made.
 
         Raises:
-            NotEnoughDataError: no session has bars since the first signal session.
+            NotEnoughDataError: there is no session to signal.
         """
-        last = self._last_session()
-        if last < FIRST_SESSION:
-            raise NotEnoughDataError(
-                f"The bars end on {last}, before the first out-of-sample session {FIRST_SESSION}: there is no signal."
-            )
-        sessions = calendar.between(FIRST_SESSION, last)
+        sessions = self._to_signal()
         stale = stale_sessions(self.warehouse, sessions)
         spans = blocks([day.isoformat() for day in sessions], stale)
         self._run(Stage(plan.SIGNALS, jobs.SIGNALS.name), [range_tags(*span) for span in spans])
         return bool(stale)
+
+    def _to_signal(self) -> tuple[dt.date, ...]:
+        """The sessions to signal; where no core ticker has bars, what went wrong with them is said too."""
+        try:
+            return sessions_to_signal(self.warehouse)
+        except NotEnoughDataError as error:
+            told = [*bar_problems(self.warehouse).failed, *self.problems]
+            why = () if set(CORE) & set(self.warehouse.units(BARS)) else told
+            raise NotEnoughDataError(" ".join([str(error), *why])) from None
 
     def _prepare(self, held: Sequence[str]) -> None:
         self._run(Stage(plan.FEATURES, jobs.PREPARE.name), self._ranges(held))
@@ -237,13 +257,10 @@ class Runner:
             self._run(Stage("trained", jobs.TRAIN.name, config=nothing, trains=True), self._ranges(unmarked))
         self._run(Stage(STAGE, jobs.PREDICT.name), self._ranges(held))
 
-    def _is_anything_missing(self, names: Sequence[str], asked: Asked, held: Sequence[str]) -> bool:
-        """Whether experiments have to be trained; nothing is missed while there is no session to signal."""
-        core = span(self.warehouse.read(BARS, CORE, columns=["session"]))
-        if core is None or core[1] < FIRST_SESSION:
-            return False
+    def _is_anything_missing(self, names: Sequence[str], asked: Asked, held: Sequence[str], last: dt.date) -> bool:
+        """Whether experiments have to be trained for sessions up to `last`."""
         return any(
-            is_anything_missing(self.warehouse, one.experiment, one.tickers, core[1], self.settings.profile)
+            is_anything_missing(self.warehouse, one.experiment, one.tickers, last, self.settings.profile)
             for one in self._trainings(names, asked, held)
         )
 
@@ -289,12 +306,6 @@ class Runner:
         """The tickers named; else the followed ones worth asking for."""
         source = self.alpha.source()
         return wanted(self.warehouse, source) if tickers is None else list(tickers)
-
-    def _last_session(self) -> dt.date:
-        held = span(self.warehouse.read(BARS, CORE, columns=["session"]))
-        if held is None:
-            raise NotEnoughDataError(f"None of the core tickers ({', '.join(CORE)}) has bars: no signal can be made.")
-        return held[1]
 
     def _run(self, stage: Stage, ranges: Sequence[Mapping[str, str]]) -> None:
         """Run one stage, a run for each range of partitions, and record it in the instance.

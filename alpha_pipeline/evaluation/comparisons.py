@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from alpha_pipeline.digits import alike, number
-from alpha_pipeline.evaluation import linearised
+from alpha_pipeline.evaluation import linearised, metrics
 from alpha_pipeline.evaluation.bootstrap import session_numbers
 from alpha_pipeline.evaluation.differences import (
     Difference,
@@ -136,14 +136,16 @@ def compare_models(
 
     Returns:
         One answer per statistic; none where fewer than `MIN_SESSIONS` sessions are common, or in a figure that
-        is undefined (a forecast that never changes has no correlation).
+        is undefined (a forecast that never changes has no correlation), and no Sharpe ratio a year of fewer than
+        `metrics.FEWEST_OF_A_YEAR`.
     """
     rows = within(pooled(common(scored, a, b, horizon)), window)
     if rows["session"].n_unique() < MIN_SESSIONS:
         return []
     parts = _parts(rows)
     found = dict(zip(parts, paired_difference(list(parts.values()), session_numbers(rows["session"])), strict=True))
-    if horizon == 1 and not any(map(is_index, rows["ticker"].unique())):
+    is_long = rows["session"].n_unique() >= metrics.FEWEST_OF_A_YEAR
+    if horizon == 1 and is_long and not any(map(is_index, rows["ticker"].unique())):
         found["sharpe"] = sharpe_difference(*_books(rows))
     tickers = rows["ticker"].n_unique()
     note = f"{rows['session'].n_unique()} sessions of {tickers} ticker{'s' if tickers > 1 else ''}."
@@ -171,11 +173,11 @@ def compare_ledgers(
         note: said after the sentence.
 
     Returns:
-        One answer; none where fewer than `MIN_SESSIONS` sessions are common.
+        One answer; none where fewer than `metrics.FEWEST_OF_A_YEAR` sessions are common.
     """
     sides = [ledger.filter(strategy=side).select("session", side_return="net_return") for side in (a, b)]
     rows = within(sides[0].join(sides[1], on="session", suffix="_b").sort("session"), window)
-    if rows.height < MIN_SESSIONS:
+    if rows.height < metrics.FEWEST_OF_A_YEAR:
         return []
     found = sharpe_difference(rows["side_return"].to_numpy(), rows["side_return_b"].to_numpy())
     return [Comparison(name, window, a, b, "sharpe", found, "Sharpe ratio a year", note)]

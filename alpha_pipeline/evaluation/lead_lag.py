@@ -90,7 +90,9 @@ def lead_lag(pairs: Sequence[Pair]) -> pl.DataFrame:
 
 
 def slope(pair: Pair, lag: int) -> Regression | None:
-    """The follower's return at one lag on the leader, in standard deviations of the leader."""
+    """The follower's return at one lag on the leader, in standard deviations of the leader; None of too few."""
+    if len(pair.known) < LEAST:
+        return None
     y, x = pair.earned[lag - 1 :], pair.known[: len(pair.known) - lag + 1]
     both = np.isfinite(x) & np.isfinite(y)
     if not _is_enough(x[both]):
@@ -108,7 +110,7 @@ def joint(pair: Pair) -> Regression | None:
     leads = _lagged(pair.known, range(len(LAGS)))
     own = _lagged(pair.earned, range(1, len(LAGS) + 1))
     both = np.isfinite(np.column_stack([pair.earned, leads, own])).all(axis=1)
-    if not n or not _is_enough(pair.known[both]):
+    if n < LEAST or not _is_enough(pair.known[both]):
         return None
     columns = np.column_stack([_scaled(leads[both]), own[both]])
     fitted = _fit(pair.earned[both], columns)

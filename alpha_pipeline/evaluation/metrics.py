@@ -15,6 +15,9 @@ from alpha_pipeline.signals.volatility_target import SESSIONS_PER_YEAR
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+# Fewer sessions have no figures a year: a month put to the power of twelve says nothing of a year. The exchange's
+# shortest year since 1990 had as many (2001), so that each calendar year is one.
+FEWEST_OF_A_YEAR: Final = 248
 CALIBRATION_BINS: Final = 10
 COVERED: Final = 0.9  # what the interval of a forecast is meant to hold
 _SMALLEST: Final = 1e-6  # a probability of 0 that is wrong once would cost infinitely much

@@ -1,6 +1,10 @@
-"""Records: what a ledger comes to, each figure with its interval."""
+"""Records: what a ledger comes to, each figure with its interval.
+
+A record of fewer than `metrics.FEWEST_OF_A_YEAR` sessions has no figures a year: no Sharpe ratio, growth or turnover.
+"""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -15,6 +19,48 @@ from alpha_pipeline.signals.volatility_target import SESSIONS_PER_YEAR
 from alpha_pipeline.warehouse.tables.proof import RECORDS
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a strategy did.
+
+    Attributes:
+        sharpe: annualised, cash at 0; NaN when it never moved, and in a record too short for figures a year.
+        cagr: compound growth a year, fraction; NaN in a record too short for figures a year.
+        max_drawdown: largest fall from a peak, negative fraction.
+        equity: at the last close, 1 before the first session.
+        sessions: length of the record.
+    """
+
+    sharpe: float
+    cagr: float
+    max_drawdown: float
+    equity: float
+    sessions: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is too short for figures a year."""
+        return self.sessions < metrics.FEWEST_OF_A_YEAR
+
+
+def record_of(ledger: pl.DataFrame) -> Record:
+    """The record of one strategy.
+
+    Args:
+        ledger: its rows of ``portfolio.ledger``, one at least.
+    """
+    returns = ledger.get_column("net_return").to_numpy()
+    is_long = returns.size >= metrics.FEWEST_OF_A_YEAR
+    moved = is_long and float(np.std(returns)) > 0
+    return Record(
+        sharpe=metrics.sharpe(returns) if moved else math.nan,
+        cagr=metrics.cagr(returns) if is_long else math.nan,
+        max_drawdown=metrics.max_drawdown(returns),
+        equity=float(ledger.get_column("equity")[-1]),
+        sessions=ledger.height,
+    )
 
 
 def records(strategy: str, ledger: pl.DataFrame, lagged: pl.DataFrame) -> pl.DataFrame:
@@ -38,15 +84,14 @@ def records(strategy: str, ledger: pl.DataFrame, lagged: pl.DataFrame) -> pl.Dat
 
 
 def _figures(ledger: pl.DataFrame, returns: Array) -> dict[str, tuple[float, float, float]]:
-    """(value, ci_low, ci_high) by metric; a strategy that never moved has no Sharpe ratio."""
+    """(value, ci_low, ci_high) by metric; what never moved has no Sharpe ratio, and a short record nothing a year."""
     traded = traded_notional(ledger["cost"].to_numpy(), DEFAULT_COST_BPS)
-    forms = {
-        "cagr": _compounded(returns),
-        "turnover": linearised.mean(traded * SESSIONS_PER_YEAR),
-        "exposure": linearised.mean(ledger["weight"].to_numpy()),
-    }
-    if math.isfinite(metrics.sharpe(returns)):
-        forms["sharpe"] = sharpe_form(returns)
+    forms = {"exposure": linearised.mean(ledger["weight"].to_numpy())}
+    if len(returns) >= metrics.FEWEST_OF_A_YEAR:
+        forms["cagr"] = _compounded(returns)
+        forms["turnover"] = linearised.mean(traded * SESSIONS_PER_YEAR)
+        if math.isfinite(metrics.sharpe(returns)):
+            forms["sharpe"] = sharpe_form(returns)
     found = {name: (float(form.statistic(form.columns.sum(axis=0))), *_interval(form)) for name, form in forms.items()}
     return found | {"max_drawdown": (metrics.max_drawdown(returns), math.nan, math.nan)}
 

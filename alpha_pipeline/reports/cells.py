@@ -23,27 +23,27 @@ _KINDS: Final = {
 
 def number(value: object, form: str) -> str:
     """A number as shown; a dash for what is missing or undefined."""
-    return _said(digits.number(value, form))
+    return said(digits.number(value, form))
 
 
 def probability(value: object) -> str:
     """A probability in whole percent."""
-    return _said(digits.probability(value))
+    return said(digits.probability(value))
 
 
 def p_value(value: object) -> str:
     """A p-value."""
-    return _said(digits.p_value(value))
+    return said(digits.p_value(value))
 
 
 def basis_points(value: object) -> str:
     """A return in basis points, without the unit."""
-    return _said(digits.basis_points(value))
+    return said(digits.basis_points(value))
 
 
 def alike(form: str, *values: object) -> list[str]:
     """Numbers that belong together, with the same places."""
-    return [_said(one) for one in digits.alike(form, *values)]
+    return [said(one) for one in digits.alike(form, *values)]
 
 
 def with_interval(value: object, low: object, high: object, form: str) -> str:
@@ -74,5 +74,6 @@ def listed(sentences: Iterable[str]) -> str:
     return f'<ul class="plain">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>'
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
+    """A figure that is words already."""
     return "&ndash;" if text == digits.MISSING else escape(text)

@@ -28,6 +28,8 @@ from alpha_pipeline.reports.page import Section, page
 from alpha_pipeline.reports.proof_tables import audit_table, leads_table, luck_table, questions_table, records_table
 from alpha_pipeline.reports.record_table import record_note, record_table
 from alpha_pipeline.reports.score_tables import bulls_table, spikes_table
+from alpha_pipeline.reports.signal_card import short_record_words
+from alpha_pipeline.signals.volatility_target import SESSIONS_PER_YEAR
 from alpha_pipeline.universe import VIX
 
 SIMULATED_BANNER: Final = "SIMULATED market: no bar, forecast or figure on this page is of a real market"
@@ -47,16 +49,29 @@ _EVENTS_NOTE = (
 
 def render_html(evidence: Evidence) -> str:
     """The tear sheet of the newest session: everything. Equal values make equal pages."""
-    first = [_leaderboard(evidence), _questions(evidence), *_today(evidence), _votes(evidence)]
-    rest = [*_record(evidence), *_luck(evidence), *_forecasts(evidence), *_data(evidence)]
-    return _page(evidence, [*first, *rest], whole=True)
+    return _tear_sheet(evidence, _today(evidence), _equity(evidence))
 
 
 def render_brief(evidence: Evidence) -> str:
     """The daily brief: today's position, why, what changed, and how it has done. Equal values make equal pages."""
-    today = _today(evidence)
+    return _brief(evidence, _today(evidence), _equity(evidence))
+
+
+def render_both(evidence: Evidence) -> tuple[str, str]:
+    """The tear sheet and the brief; the figures that both show are drawn once."""
+    today, equity = _today(evidence), _equity(evidence)
+    return _tear_sheet(evidence, today, equity), _brief(evidence, today, equity)
+
+
+def _tear_sheet(evidence: Evidence, today: list[Section], equity: Section) -> str:
+    first = [_leaderboard(evidence), _questions(evidence), *today, _votes(evidence)]
+    rest = [*_record(evidence, equity), *_luck(evidence), *_forecasts(evidence), *_data(evidence)]
+    return _page(evidence, [*first, *rest], whole=True)
+
+
+def _brief(evidence: Evidence, today: list[Section], equity: Section) -> str:
     record = Section("Record", record_note(evidence.card), record_table(evidence.card))
-    return _page(evidence, [*today, record, _equity(evidence)], whole=False)
+    return _page(evidence, [*today, record, equity], whole=False)
 
 
 def _page(evidence: Evidence, sections: list[Section], *, whole: bool) -> str:
@@ -129,7 +144,7 @@ def _luck(evidence: Evidence) -> list[Section]:
         Section(
             "Costs on and off, and a session late",
             "Sharpe ratio with its interval. A record that halves when every decision is filled a session later leaned "
-            "on something that it could hardly have known.",
+            f"on something that it could hardly have known. {short_record_words(evidence.card.record)}".strip(),
             records_table(evidence.records),
         ),
         Section(
@@ -158,11 +173,11 @@ def _votes(evidence: Evidence) -> Section:
     )
 
 
-def _record(evidence: Evidence) -> list[Section]:
+def _record(evidence: Evidence, equity: Section) -> list[Section]:
     own = evidence.ledger.filter(strategy=POSITION)
     return [
         Section("Record", record_note(evidence.card), record_table(evidence.card)),
-        _equity(evidence),
+        equity,
         Section(
             "Month by month",
             "The QQQ position after costs, in percent: orange lost, blue earned, paler the less.",
@@ -171,9 +186,17 @@ def _record(evidence: Evidence) -> list[Section]:
         Section(
             "Sharpe ratio of the last year",
             "Of the last 252 sessions at each. A year is short: one standard error of it is about 1.",
-            _figure(evidence.ledger, strategies.rolling_sharpe, "Sharpe ratio of the last year"),
+            _rolling(evidence.ledger),
         ),
     ]
+
+
+def _rolling(ledger: pl.DataFrame) -> str:
+    """The figure, once any strategy has a whole window."""
+    longest = ledger.group_by("strategy").len()["len"].max()
+    if isinstance(longest, int) and longest < SESSIONS_PER_YEAR:
+        return f"<p>No record has {SESSIONS_PER_YEAR} sessions yet: the longest has {longest}.</p>"
+    return _figure(ledger, strategies.rolling_sharpe, "Sharpe ratio of the last year")
 
 
 def _equity(evidence: Evidence) -> Section:

@@ -7,6 +7,7 @@ import polars as pl
 
 from alpha_pipeline import digits
 from alpha_pipeline.evaluation.luck import SIZE
+from alpha_pipeline.evaluation.metrics import FEWEST_OF_A_YEAR
 from alpha_pipeline.evaluation.scores import WHOLE
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.standing import ABOVE_LUCK, standings
@@ -50,7 +51,7 @@ def edge(evidence: Evidence) -> Edge:
     advantages = tuple(_advantages(evidence.comparisons))
     luck = evidence.card.above_luck.get(POSITION)
     if not advantages:
-        return Edge(None, ("Not known yet: there is no record to judge.", *_models(evidence)), advantages)
+        return Edge(None, (f"Not known yet: {_lacking(evidence)}.", *_models(evidence)), advantages)
     beaten = [one for one in advantages if one.verdict == "better"]
     is_shown = len(beaten) == len(BARS) and luck is not None and luck >= 1 - SIZE
     answer = "An edge is shown" if is_shown else "No edge is shown"
@@ -61,6 +62,13 @@ def edge(evidence: Evidence) -> Edge:
     return Edge(
         is_shown, (f"{answer}.", f"Sharpe ratio of the position {against}; {odds}.", *_models(evidence)), advantages
     )
+
+
+def _lacking(evidence: Evidence) -> str:
+    own = evidence.card.record.get(POSITION)
+    if own is None or not own.is_short:
+        return "there is no record to judge"
+    return f"the record has {own.sessions} session{'' if own.sessions == 1 else 's'}, {FEWEST_OF_A_YEAR} are wanted"
 
 
 def _advantages(comparisons: pl.DataFrame) -> list[Advantage]:

@@ -1,5 +1,6 @@
 """The health of the data: which sessions are held, what was revised, what was refused."""
 
+import re
 from html import escape
 from typing import Final
 
@@ -15,13 +16,25 @@ def coverage_words(coverage: pl.DataFrame) -> str:
     whole = coverage.filter(status="complete").height
     words = f"<p>{whole} of {coverage.height} tickers hold every session since their first.</p>"
     others = coverage.filter(pl.col("status") != "complete").sort("ticker")
-    # Mostly they lack the same: a source that is late is late for all.
-    alike = others.group_by("status", "n_missing", "detail", maintain_order=True).agg(pl.col("ticker").str.join(", "))
+    # Mostly they lack the same: a source that is late is late for all, and says of each that it has not got it.
+    alike: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
+    for ticker, status, missing, detail in others.select("ticker", "status", "n_missing", "detail").iter_rows():
+        alike.setdefault((status, missing, _nameless(detail or "", ticker)), []).append((ticker, detail or ""))
     rows = [
-        [escape(tickers), escape(status), str(missing), escape(detail or "")]
-        for status, missing, detail, tickers in alike.iter_rows()
+        [
+            escape(", ".join(name for name, _ in own)),
+            escape(status),
+            str(missing),
+            escape(own[0][1] if len(own) == 1 else said),
+        ]
+        for (status, missing, said), own in alike.items()
     ]
     return words + (table(["tickers", "state", "missing each", "detail"], rows, words=("tickers",)) if rows else "")
+
+
+def _nameless(detail: str, ticker: str) -> str:
+    """What is said of a ticker, without its name."""
+    return re.sub(rf"(?<![\w^]){re.escape(ticker)}(?!\w)", "…", detail)
 
 
 def revisions_words(revisions: pl.DataFrame) -> str:

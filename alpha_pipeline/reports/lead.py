@@ -1,6 +1,5 @@
 """What a report opens with, as HTML: what to hold, why, whether there is an edge, and the signals behind it."""
 
-from collections.abc import Mapping
 from html import escape
 from typing import Final
 
@@ -8,7 +7,7 @@ from alpha_pipeline.digits import number
 from alpha_pipeline.reports.cells import marked
 from alpha_pipeline.reports.edge import Advantage, Edge
 from alpha_pipeline.reports.figures.sheet import dot_and_bar
-from alpha_pipeline.reports.signal_card import BALLOT_MARKS, SignalCard, regime_words
+from alpha_pipeline.reports.signal_card import BALLOT_MARKS, SignalCard, missing_words, reason_words, regime_words
 
 _VOTE_KINDS: Final = {"strong_buy": "good", "neutral": "warn", "abstain": "bad"}
 
@@ -25,7 +24,7 @@ def lead(card: SignalCard, found: Edge) -> str:
     return (
         f"<h1>At the open of {card.next_session}, decided at the close of {card.session}</h1>"
         f'<p class="headline {colour}">Hold {number(card.target_weight, ".0%")} QQQ</p>'
-        f'<p class="reason">{escape(card.reason)}</p>{problems}{_edge(found)}'
+        f'<p class="reason">{escape(reason_words(card))}</p>{problems}{_edge(found)}'
         f'<div class="cards">{_vote_card(card)}{_rotation_card(card)}{_regime_card(card)}</div>'
     )
 
@@ -56,22 +55,24 @@ def _vote_card(card: SignalCard) -> str:
         for t, (prob, bull) in card.ballots.items()
     ]
     verdict = f"<strong>{marked(_VOTE_KINDS[signal], signal.replace('_', ' '))}</strong> {counted}"
-    return _card("Mag-7 vote, P(bull move)", verdict, chips, card.vote)
+    return _card("Mag-7 vote, P(bull move)", verdict, chips, missing_words(card.vote, card.causes.get("vote", ())))
 
 
 def _rotation_card(card: SignalCard) -> str:
     allowed = "allowed" if card.rotation.get("qqq_allowed") else "not allowed"
     chips = [f"<span>{escape(ticker)} {number(expected, '+.2%')}</span>" for ticker, expected in card.ranks]
     pick = f"<strong>{escape(str(card.rotation.get('pick') or 'cash'))}</strong> QQQ {allowed} by XLK and XLY"
-    return _card("Sector rotation, expected log return over 5 sessions", pick, chips, card.rotation)
+    missing = missing_words(card.rotation, card.causes.get("rotation", ()))
+    return _card("Sector rotation, expected log return over 5 sessions", pick, chips, missing)
 
 
 def _regime_card(card: SignalCard) -> str:
     name, *rest = regime_words(card.regime).split("; ")
     chips = [f"<span{' class=bad' if words == 'EXIT LONGS' else ''}>{escape(words)}</span>" for words in rest]
-    return _card("VIX regime", f"<strong>{escape(name)}</strong>", chips, card.regime)
+    missing = missing_words(card.regime, card.causes.get("regime", ()))
+    return _card("VIX regime", f"<strong>{escape(name)}</strong>", chips, missing)
 
 
-def _card(title: str, first: str, chips: list[str], row: Mapping[str, object]) -> str:
-    missing = f'<p class="bad">missing: {escape(str(row["missing"]))}</p>' if row.get("missing") else ""
+def _card(title: str, first: str, chips: list[str], words: str) -> str:
+    missing = f'<p class="bad">{escape(words)}</p>' if words else ""
     return f'<div class="card"><h3>{title}</h3><p>{first}</p>{missing}<div class="chips">{"".join(chips)}</div></div>'

@@ -3,22 +3,24 @@
 from html import escape
 
 from alpha_pipeline.portfolio.costs import DEFAULT_COST_BPS
-from alpha_pipeline.reports.cells import NOTHING_YET, number, probability
+from alpha_pipeline.reports.cells import NOTHING_YET, probability, said
 from alpha_pipeline.reports.figures.strategies import RIVALS, in_order
 from alpha_pipeline.reports.page import table
-from alpha_pipeline.reports.signal_card import SignalCard
+from alpha_pipeline.reports.signal_card import SignalCard, record_columns, record_figures, short_record_words
 
 
 def record_table(card: SignalCard) -> str:
     """The record of every strategy as an HTML table, and what else is said of luck."""
-    rows = []
+    if not card.record:
+        return NOTHING_YET
+    columns, rows = record_columns(card.record), []
     for name in in_order(card.record):
-        sharpe, cagr, drawdown = card.record[name]
         words = f"{escape(name.replace('_', ' '))}{' (rival)' if name in RIVALS else ''}"
         luck = probability(card.above_luck.get(name))
-        rows.append([words, number(sharpe, ".2f"), number(cagr, ".1%"), number(drawdown, ".1%"), luck])
-    said = f'<p class="note">{escape(" ".join(card.luck))}</p>' if card.luck else ""
-    return table(["strategy", "Sharpe", "CAGR", "max drawdown", "above luck"], rows) + said if rows else NOTHING_YET
+        rows.append([words, *map(said, record_figures(card.record[name], columns)), luck])
+    notes = [words for words in (short_record_words(card.record), " ".join(card.luck)) if words]
+    below = "".join(f'<p class="note">{escape(words)}</p>' for words in notes)
+    return table(["strategy", *columns, "above luck"], rows) + below
 
 
 def record_note(card: SignalCard) -> str:

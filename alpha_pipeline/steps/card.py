@@ -6,9 +6,10 @@ import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.evaluation.records import record_of
 from alpha_pipeline.reports.signal_card import SignalCard
 from alpha_pipeline.steps.bar_problems import bar_problems
-from alpha_pipeline.steps.results import record_of
+from alpha_pipeline.steps.causes import causes
 from alpha_pipeline.warehouse.market import read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
@@ -45,6 +46,10 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_earl
     ranks = rows(signals.SECTOR_RANKS).sort("rank")
     made: list[str] | None = [] if is_early else None
     ledger, luck = warehouse.read(LEDGER, made), warehouse.read(LUCK, made)
+    vote, rotation, regime = (
+        _only(rows(table)) for table in (signals.MAG7_VOTE, signals.SECTOR_ROTATION, signals.VIX_REGIME)
+    )
+    is_whole = not any(row.get("missing") for row in (vote, rotation, regime))
     said = {(name, metric): words for name, metric, words in luck.select("name", "metric", "words").iter_rows()}
     records = {str(name): record_of(held) for (name,), held in ledger.group_by("strategy", maintain_order=True)}
     return SignalCard(
@@ -54,16 +59,17 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_earl
         next_session=calendar.offset(session, 1),
         target_weight=position["target_weight"],
         reason=position["reason"],
-        vote=_only(rows(signals.MAG7_VOTE)),
+        vote=vote,
         ballots={t: (p, bull) for t, p, bull in _ballots(ballots).iter_rows()},
-        rotation=_only(rows(signals.SECTOR_ROTATION)),
+        rotation=rotation,
         ranks=tuple(ranks.select("ticker", "expected_return").iter_rows()),
-        regime=_only(rows(signals.VIX_REGIME)),
-        record={name: (r.sharpe, r.cagr, r.max_drawdown) for name, r in records.items()},
+        regime=regime,
+        record=records,
         record_from=ledger.get_column("session").min() if ledger.height else None,  # type: ignore[arg-type]
         problems=(*bar_problems(warehouse).sentences, *problems),
         above_luck=dict(luck.filter(metric="dsr").select("name", "value").iter_rows()),
         luck=tuple(said[of] for of in SAID_OF_LUCK if of in said),
+        causes={} if is_whole else causes(warehouse, session),
         is_early=is_early,
     )
 

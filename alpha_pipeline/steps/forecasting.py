@@ -11,8 +11,6 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.datasets.matrix import MatrixSamples
 from alpha_pipeline.datasets.samples import Samples
-from alpha_pipeline.forecasting.matrix import forecast_matrix
-from alpha_pipeline.forecasting.walk_forward import forecast
 from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import Profile
@@ -117,6 +115,10 @@ class _Trained:
     @cached_property
     def forecasts(self) -> pl.DataFrame:
         """Of all its tickers."""
+        # They bring torch, and a process that only finds everything forecast never pays for it.
+        from alpha_pipeline.forecasting.matrix import forecast_matrix  # noqa: PLC0415
+        from alpha_pipeline.forecasting.walk_forward import forecast  # noqa: PLC0415
+
         if isinstance(self.samples, MatrixSamples):
             return forecast_matrix(self.samples, self.experiment, self.artifacts)
         return forecast(self.samples, self.experiment, self.artifacts)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.digits import number, p_said
-from alpha_pipeline.evaluation import luck
+from alpha_pipeline.evaluation import luck, metrics
 from alpha_pipeline.evaluation.comparisons import pooled
 from alpha_pipeline.evaluation.natural import TRIAL, natural_returns
 from alpha_pipeline.signals.volatility_target import SESSIONS_PER_YEAR
@@ -25,7 +25,7 @@ from alpha_pipeline.warehouse.tables.results import LEDGER
 Array = NDArray[np.float64]
 Row = tuple[str, str, float, str]
 
-LUCK_VERSION = "2"
+LUCK_VERSION = "3"
 ALL_TRIALS = "all trials"
 BEST_TRIAL = "best trial of a model"
 MODELS_ON_QQQ = "models on QQQ"
@@ -67,6 +67,8 @@ def write_luck(warehouse: Warehouse) -> pl.DataFrame:
         made = LUCK.conform(
             pl.DataFrame(rows, schema=LUCK.empty().schema, orient="row").filter(pl.col("value").is_finite())
         )
+        for name in set(warehouse.units(LUCK)) - set(made["name"]):  # said of what is judged no more
+            warehouse.forget(LUCK, name)
         # Written last: while it is current, so are the others.
         for name in sorted(made["name"].unique(), key=lambda name: (name == ALL_TRIALS, name)):
             warehouse.write(LUCK, name, made.filter(pl.col("name") == name), inputs)
@@ -98,8 +100,11 @@ def _of_all(field: _Field, correlation: float) -> Iterator[Row]:
 
 
 def _judged(trials: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    """The trials whose records are deflated: each strategy as its ledger is now, and the best of the models."""
-    moved = trials.drop_nulls("sharpe")
+    """The trials whose records are deflated, short ones left out: each strategy as its ledger is now, the best model's.
+
+    The best by a Sharpe ratio of a few months would be one of luck alone, and said of a year.
+    """
+    moved = trials.drop_nulls("sharpe").filter(pl.col("n") >= metrics.FEWEST_OF_A_YEAR)
     # Of trials under one name the ledger's is the one seen last.
     own = moved.filter(kind="strategy").sort("first_seen").unique("name", keep="last")
     best = moved.filter(kind="model").sort("sharpe", "trial_id").tail(1)
@@ -167,7 +172,9 @@ def _overfitting(natural: pl.DataFrame, ledger: pl.DataFrame) -> Iterator[Row]:
 def _superior_strategies(ledger: pl.DataFrame) -> Iterator[Row]:
     """SPA of the strategies on QQQ against buy and hold, each scaled to the same volatility."""
     frame = _side_by_side(_NO_MODEL, ledger.filter(pl.col("strategy").is_in(_ON_QQQ))).drop("session").drop_nulls()
-    moving = [name for name in frame.columns if float(frame[name].to_numpy().std()) > 0] if frame.height > 1 else []
+    if frame.height < luck.LEAST_OVERLAP:
+        return
+    moving = [name for name in frame.columns if float(frame[name].to_numpy().std()) > 0]
     if BENCHMARK_STRATEGY not in moving or len(moving) < 2:
         return
     returns = frame.select(moving).to_numpy()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import polars as pl
 
+from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError, UsageError
 from alpha_pipeline.evaluation import metrics, questions
 from alpha_pipeline.evaluation.comparisons import (
@@ -35,7 +36,7 @@ from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tables.results import LEDGER, SCORES
 
 # Raise them when the arithmetic changes, so that held rows are made anew.
-COMPARISONS_VERSION = "2"
+COMPARISONS_VERSION = "3"
 LEAD_LAG_VERSION = "1"
 
 FOLLOWER = "QQQ"
@@ -71,6 +72,8 @@ def write_comparisons(warehouse: Warehouse) -> pl.DataFrame:
             made = table_of(kind, answer(warehouse))
             if made.height:
                 warehouse.write(COMPARISONS, kind, made, inputs)
+            else:
+                warehouse.forget(COMPARISONS, kind)
         report(Progress("comparisons", number, len(groups), kind))
     return warehouse.read(COMPARISONS)
 
@@ -115,10 +118,14 @@ def compare(warehouse: Warehouse, a: str, b: str, *, window: str = WHOLE, horizo
         found = compare_ledgers(f"{a} against {b}, {window}", warehouse.read(LEDGER, [a, b]), a, b, window=window)
     else:
         raise UsageError(f"{a} and {b} are an experiment and a strategy. Compare like with like: {known}.")
+    if not found and a in kinds["experiments"]:
+        raise NotEnoughDataError(
+            f"{a} and {b} share fewer than {MIN_SESSIONS} sessions in {window} at horizon {horizon}."
+        )
     if not found:
         raise NotEnoughDataError(
-            f"{a} and {b} share fewer than {MIN_SESSIONS} sessions in {window}"
-            + (f" at horizon {horizon}." if a in kinds["experiments"] else ".")
+            f"{a} and {b} share fewer than {metrics.FEWEST_OF_A_YEAR} sessions in {window}: too few for a Sharpe ratio "
+            "a year."
         )
     return found
 
@@ -172,16 +179,17 @@ def _rotation_against_random(warehouse: Warehouse, rows: pl.DataFrame) -> list[C
     own = rows.filter(strategy="sector_rotation").sort("session")
     ratio = metrics.sharpe(own["net_return"].to_numpy())
     bars = traded_bars(warehouse)
-    if not np.isfinite(ratio) or not set(SECTORS) <= set(bars["ticker"]):
+    if own.height < metrics.FEWEST_OF_A_YEAR or not np.isfinite(ratio) or not set(SECTORS) <= set(bars["ticker"]):
         return []
-    # The ledger begins a session after the first decision.
-    before = bars.filter(pl.col("session") < own["session"][0])["session"].max()
-    days = [before, *own["session"]]
+    # The ledger begins a session after the first decision, or with the first bar.
+    days = [calendar.offset(own["session"][0], -1), *own["session"]]
     draws = [
         ledger("random_picks", strategies.random_picks(days, draw), bars, cost_bps=COST_BPS)["net_return"]
         for draw in range(strategies.DRAWS)
     ]
     ratios = np.array([metrics.sharpe(returns.to_numpy()) for returns in draws])
+    if not np.isfinite(ratios).all():  # one was left in cash
+        return []
     said = f"All pay {COST_BPS:g} basis points a side."
     return questions.against_random(RANDOM_QUESTION, "sector_rotation", ratio, ratios, own.height, said)
 

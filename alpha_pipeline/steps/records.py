@@ -12,7 +12,7 @@ from alpha_pipeline.warehouse.store import Warehouse, frame_hash
 from alpha_pipeline.warehouse.tables.proof import RECORDS
 from alpha_pipeline.warehouse.tables.results import LEDGER
 
-RECORDS_VERSION = "1"
+RECORDS_VERSION = "2"
 
 
 def write_records(warehouse: Warehouse) -> dict[tuple[str, str], float]:

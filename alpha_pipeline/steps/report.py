@@ -79,15 +79,13 @@ def write_report(warehouse: Warehouse, kept: int | None, problems: tuple[str, ..
         NotEnoughDataError: the warehouse holds no position yet.
     """
     # Matplotlib takes half a second to import, and every process that loads the graph would wait for it.
-    from alpha_pipeline.reports.daily_report import render_brief, render_html  # noqa: PLC0415
+    from alpha_pipeline.reports.daily_report import render_both  # noqa: PLC0415
 
     evidence = gather(warehouse, problems)
     session = evidence.card.session
     key = _tear_sheet(session)
-    for names, html in (
-        ((key, LATEST), render_html(evidence)),
-        ((f"{FOLDER}/brief_{session}.html", LATEST_BRIEF), render_brief(evidence)),
-    ):
+    tear_sheet, brief = render_both(evidence)
+    for names, html in (((key, LATEST), tear_sheet), ((f"{FOLDER}/brief_{session}.html", LATEST_BRIEF), brief)):
         for name in names:
             warehouse.objects.put(name, html.encode())
     if kept is not None:

@@ -1,16 +1,14 @@
 """What the signals earned and how good the forecasts were, over everything held."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from alpha_pipeline.errors import NotEnoughDataError
-from alpha_pipeline.evaluation import metrics
 from alpha_pipeline.evaluation.folds import folds
 from alpha_pipeline.evaluation.outcomes import POOLED, beside_outcomes
+from alpha_pipeline.evaluation.records import Record, record_of
 from alpha_pipeline.evaluation.reliability import decay, reliability
 from alpha_pipeline.evaluation.scores import WHOLE, regime_windows, scores, standard_windows
 from alpha_pipeline.portfolio import strategies
@@ -42,25 +40,6 @@ SECONDS: Final = {
     "luck": (1.8, 0.02, 0.2),
     "tear sheet": (4.0, 0.02, 4.0),
 }
-
-
-@dataclass(frozen=True)
-class Record:
-    """How a strategy did.
-
-    Attributes:
-        sharpe: annualised, cash at 0; NaN when it never moved.
-        cagr: compound growth a year, fraction.
-        max_drawdown: largest fall from a peak, negative fraction.
-        equity: at the last close, 1 before the first session.
-        sessions: length of the record.
-    """
-
-    sharpe: float
-    cagr: float
-    max_drawdown: float
-    equity: float
-    sessions: int
 
 
 def decisions(warehouse: Warehouse, bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -152,16 +131,3 @@ def _fill(
             fresh = made(rows, targets)
             if fresh.height:
                 warehouse.write(table, str(name), fresh, inputs)
-
-
-def record_of(rows: pl.DataFrame) -> Record:
-    """How the strategy of some ledger rows did."""
-    returns = rows.get_column("net_return").to_numpy()
-    moved = returns.size > 1 and float(np.std(returns)) > 0
-    return Record(
-        sharpe=metrics.sharpe(returns) if moved else float("nan"),
-        cagr=metrics.cagr(returns),
-        max_drawdown=metrics.max_drawdown(returns),
-        equity=float(rows.get_column("equity")[-1]),
-        sessions=rows.height,
-    )

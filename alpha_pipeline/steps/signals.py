@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
+from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.signals import mag7_vote, qqq_position, sector_rotation, vix_regime
 from alpha_pipeline.signals.replay import Evidence
 from alpha_pipeline.steps.bars import final_bars
@@ -30,6 +31,27 @@ SIGNALS_VERSION = "2"
 NO_INPUTS = "none"
 # To fill one of the six tables on an idle machine, most of it for Dagster's record of each session.
 SECONDS_A_SESSION = 0.0012
+
+
+def sessions_to_signal(warehouse: Warehouse) -> tuple[dt.date, ...]:
+    """The sessions that have a signal: those out of sample for which any core ticker can hold a bar.
+
+    Raises:
+        NotEnoughDataError: no core ticker has bars, or they end before the first session out of sample.
+    """
+    held = span(warehouse.read(BARS, CORE, columns=["session"]))
+    if held is None:
+        raise NotEnoughDataError(
+            f"None of the core tickers ({', '.join(CORE)}) has bars: no signal can be made. "
+            "`alpha train` trains and forecasts what is held."
+        )
+    first, last = held
+    if last < FIRST_SESSION:
+        raise NotEnoughDataError(
+            f"The bars end on {last}, before the first out-of-sample session {FIRST_SESSION}: there is no signal, and "
+            "nothing to train for one."
+        )
+    return calendar.between(max(first, FIRST_SESSION), last)
 
 
 def stale_sessions(warehouse: Warehouse, sessions: Sequence[dt.date]) -> list[str]:

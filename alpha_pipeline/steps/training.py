@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from alpha_pipeline.datasets.folds import Fold, walk_forward_folds
+from alpha_pipeline.datasets.folds import FIRST_OUT_OF_SAMPLE, Fold, walk_forward_folds
 from alpha_pipeline.datasets.inputs import FeatureInputs
 from alpha_pipeline.datasets.matrix import ALL, MatrixSamples, build_matrix
 from alpha_pipeline.datasets.samples import Samples, build_samples
@@ -25,7 +25,7 @@ from alpha_pipeline.settings import Profile
 from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.training.artifact import Artifact, read_artifact
 from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
-from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
 
@@ -48,9 +48,28 @@ class Courses:
     failures: tuple[tuple[str, str], ...]
 
 
+def require_forecastable(warehouse: Warehouse, tickers: Sequence[str]) -> None:
+    """Refuse to train on tickers whose bars all end before the first session that is forecast.
+
+    Raises:
+        NotEnoughDataError: they do.
+    """
+    held = span(warehouse.read(BARS, tickers, columns=["session"]))
+    if held is not None and held[1] < FIRST_OUT_OF_SAMPLE:
+        raise NotEnoughDataError(
+            f"The bars end on {held[1]}, and what is forecast begins on {FIRST_OUT_OF_SAMPLE}: nothing to train."
+        )
+
+
 def courses(warehouse: Warehouse, experiment: Experiment, tickers: Sequence[str], profile: Profile) -> Courses:
     """Gather what an experiment learns from on these tickers; for a shared model on all its tickers that are held."""
-    samples, failures = (_together if is_shared(experiment.architecture) else _alone)(warehouse, experiment, tickers)
+    gathered, failures = (_together if is_shared(experiment.architecture) else _alone)(warehouse, experiment, tickers)
+    samples = {ticker: one for ticker, one in gathered.items() if one.sessions[-1] >= FIRST_OUT_OF_SAMPLE}
+    failures += tuple(
+        (ticker, f"{experiment.name}: its bars end on {one.sessions[-1]}, and {FIRST_OUT_OF_SAMPLE} is forecast first")
+        for ticker, one in gathered.items()
+        if ticker not in samples
+    )
     if not samples:
         return Courses({}, (), (), failures)
     last = max(one.sessions[-1] for one in samples.values())

@@ -44,11 +44,13 @@ class Warehouse:
 
     Args:
         root: folder of the warehouse.
+        on_first_write: called once, after the first write of a table through this value.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, on_first_write: "Callable[[Warehouse], None] | None" = None) -> None:
         self.root = root
         self.objects = LocalObjects(root)
+        self._on_first_write = on_first_write
 
     def key(self, table: Table, unit: str) -> str:
         """The object that holds one unit of a table."""
@@ -140,7 +142,7 @@ class Warehouse:
                 raise TableError(table.name, unit, "an empty frame never erases rows")
             return _parquet(_checked(table, unit, fresh), metadata)
 
-        self.objects.update(self.key(table, unit), replace)
+        self._update(table, unit, replace)
         return changed
 
     def upsert(self, table: Table, unit: str, frame: pl.DataFrame, *, dropping: pl.Expr | None = None) -> bool:
@@ -175,7 +177,7 @@ class Warehouse:
             changed = not held or _read_metadata(held).get(CONTENT) != metadata[CONTENT]
             return _parquet(_checked(table, unit, merged), metadata) if changed else None
 
-        self.objects.update(self.key(table, unit), merge)
+        self._update(table, unit, merge)
         return changed
 
     def replace_sessions(self, table: Table, sessions: Sequence[dt.date], frame: pl.DataFrame) -> None:
@@ -190,6 +192,10 @@ class Warehouse:
             asked = [session for session in sessions if session.year == year]
             fresh = frame.filter(pl.col("session").is_in(asked))
             self.upsert(table, str(year), fresh, dropping=pl.col("session").is_in(asked))
+
+    def forget(self, table: Table, unit: str) -> None:
+        """Remove a unit of a table that is made from others, once nothing is said of it any more."""
+        self.objects.delete(self.key(table, unit))
 
     def height(self, table: Table, unit: str) -> int:
         """Rows held of one unit; 0 when it is not held."""
@@ -209,6 +215,12 @@ class Warehouse:
     def _object(self, table: Table, unit: str) -> bytes | None:
         """The bytes of a unit, or None; a power cut on a file system without syncing may leave a file without any."""
         return self.objects.get(self.key(table, unit)) or None
+
+    def _update(self, table: Table, unit: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        self.objects.update(self.key(table, unit), change)
+        told, self._on_first_write = self._on_first_write, None
+        if told is not None:
+            told(self)
 
     def _metadata(self, table: Table, unit: str) -> dict[str, str] | None:
         data = self._object(table, unit)

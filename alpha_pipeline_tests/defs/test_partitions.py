@@ -30,6 +30,13 @@ def test_the_partitions_are_the_sessions_of_the_exchange() -> None:
     assert keys_at(2025, 7, 3) == [session.isoformat() for session in asked]
 
 
+@pytest.mark.parametrize("hour", [0, 12])
+@pytest.mark.parametrize("day", ["2015-12-31", "2016-01-01", "2016-01-04", "2020-07-03", "2025-01-09", "2026-11-29"])
+def test_they_are_those_that_dagster_would_count(day: str, hour: int) -> None:
+    now = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(hour), NEW_YORK)
+    assert SESSIONS.get_partition_keys(now) == dg.DailyPartitionsDefinition.get_partition_keys(SESSIONS, now)
+
+
 @pytest.mark.parametrize(
     ("day", "what"),
     [

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 import alpha_pipeline.defs.runner
@@ -16,6 +17,8 @@ from alpha_pipeline.defs.runner import Runner
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.evaluation.trials import HASH_SHOWN
 from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.settings import Settings
+from alpha_pipeline.sources.simulated import simulate
 from alpha_pipeline.steps.bar_problems import bar_problems
 from alpha_pipeline.steps.progress import Progress, watching
 from alpha_pipeline.steps.trials import UNKNOWN
@@ -25,7 +28,8 @@ from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import proof, results, signals
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS
-from alpha_pipeline_tests.defs.world import LAST, World, make_world
+from alpha_pipeline.warehouse.views import DATABASE
+from alpha_pipeline_tests.defs.world import LAST, NOW, World, make_world
 
 
 def test_a_failing_ticker_is_a_problem_and_the_others_go_on(tmp_path: Path) -> None:
@@ -49,6 +53,40 @@ def test_a_day_without_any_bars_stops_and_says_why(tmp_path: Path) -> None:
 def test_signals_need_a_bar_since_the_first_of_them(world: World) -> None:
     with Runner(world.settings) as runner, pytest.raises(NotEnoughDataError, match="None of the core tickers"):
         runner.signals()
+
+
+@pytest.mark.parametrize(
+    ("ticker", "last", "why"),
+    [
+        ("QQQ", dt.date(2015, 6, 30), "The bars end on 2015-06-30, before the first out-of-sample session 2016-01-04"),
+        ("AVGO", LAST, "None of the core tickers"),
+    ],
+)
+def test_a_market_without_a_session_to_signal_is_refused_before_the_training_and_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ticker: str, last: dt.date, why: str
+) -> None:
+    rows = simulate(7, 0.0, dt.date(2015, 1, 2), last, (ticker,)).bars[ticker]
+    rows.write_parquet(tmp_path / "bars.parquet")
+    monkeypatch.setattr(forecasts, "train_experiment", lambda *_, **__: pytest.fail("nothing is trained"))
+    settings = Settings(tmp_path / "warehouse", source="files", source_path=tmp_path / "bars.parquet", fixed_now=NOW)
+    with Runner(settings) as runner:
+        with pytest.raises(NotEnoughDataError, match=why):
+            runner.day([ticker], ["expanding_mean"])
+        if last < LAST:
+            with pytest.raises(NotEnoughDataError, match="end on 2015-06-30, and what is forecast begins on"):
+                runner.train([ticker], ["expanding_mean"])
+    with duckdb.connect(str(settings.warehouse / DATABASE), read_only=True) as shell:
+        assert shell.sql("select count(*) from raw.bars").fetchall() == [(rows.height,)]
+
+
+def test_an_experiment_is_named_that_no_history_is_long_enough_for(tmp_path: Path) -> None:
+    with Runner(make_world(tmp_path, ["QQQ"], first=dt.date(2016, 11, 1)).settings) as runner:
+        runner.ingest(["QQQ"])
+        runner.train(["QQQ"], ["expanding_mean"])
+        assert runner.untrained(["QQQ"], ["expanding_mean", "v15_sector_context"]) == [
+            "expanding_mean",
+            "v15_sector_context",
+        ]
 
 
 @pytest.fixture
@@ -78,6 +116,7 @@ def test_a_training_waits_for_another_on_the_same_warehouse_and_says_so(
     heard: list[Progress] = []
     with watching(heard.append):
         runner.train(["QQQ"], ["expanding_mean"])
+    assert runner.untrained(["QQQ"], ["expanding_mean"]) == []
     assert len(waited) == 3
     assert [one.stage for one in heard if "waits for run 1a2b3c4d" in one.detail] == ["train expanding_mean"] * 3
     assert runner.warehouse.units(DAILY) == ["QQQ"]

@@ -145,3 +145,19 @@ def test_ledgers_are_paired_by_session() -> None:
     assert (one.found.n, one.found.verdict, one.window) == (len(DAYS) - 10, "better", WHOLE)
     assert one.found.value == pytest.approx(metrics.sharpe(market[10:] + 0.001) - metrics.sharpe(market[10:]))
     assert compare_ledgers("?", rows, "a", "absent") == []
+
+
+def test_fewer_sessions_than_a_year_have_no_sharpe_ratio_a_year() -> None:
+    rows = scored({"a": 0.1, "b": 0.1}, seed=10)
+    few = metrics.FEWEST_OF_A_YEAR - 1
+    found = {
+        n: {one.statistic for one in compare_models(rows.filter(pl.col("session").is_in(DAYS[:n])), "a", "b")}
+        for n in (few, few + 1)
+    }
+    assert found[few + 1] - found[few] == {"sharpe"}
+    ledgers = pl.concat(
+        pl.DataFrame({"strategy": name, "session": DAYS, "net_return": np.linspace(-0.01, slope, len(DAYS))})
+        for name, slope in (("a", 0.011), ("b", 0.012))
+    )
+    assert compare_ledgers("?", ledgers.filter(pl.col("session").is_in(DAYS[:few])), "a", "b") == []
+    assert len(compare_ledgers("?", ledgers.filter(pl.col("session").is_in(DAYS[: few + 1])), "a", "b")) == 1

@@ -138,3 +138,9 @@ def test_a_missing_session_does_not_shift_the_lags() -> None:
     one = pair("a", "b", RETURN, known, targets)
     assert np.isnan(one.known[3])
     assert one.known[4] == one.earned[4] == 4
+
+
+def test_fewer_sessions_than_lags_have_no_lead() -> None:
+    for n in range(7):
+        short = Pair("a", "b", RETURN, np.arange(n, dtype=float), np.arange(n, dtype=float))
+        assert lead_lag([short]).is_empty()

@@ -1,4 +1,5 @@
 import datetime as dt
+import math
 
 import numpy as np
 import polars as pl
@@ -6,7 +7,7 @@ import pytest
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.evaluation import metrics
-from alpha_pipeline.evaluation.records import records
+from alpha_pipeline.evaluation.records import record_of, records
 from alpha_pipeline.warehouse.tables.proof import RECORDS
 
 DAYS = calendar.between(dt.date(2023, 1, 3), dt.date(2023, 12, 29))
@@ -51,3 +52,24 @@ def test_cash_has_no_sharpe_ratio() -> None:
     rows = records("s", ledger(0.0), ledger(0.0))
     assert "sharpe" not in set(rows["metric"])
     assert rows.filter(metric="exposure")["value"].unique().to_list() == [0]
+
+
+def test_a_record_shorter_than_a_year_has_no_figures_a_year() -> None:
+    own = ledger().with_columns(equity=(1 + pl.col("net_return")).cum_prod())
+    year, month = own.head(metrics.FEWEST_OF_A_YEAR), own.head(30)
+    assert record_of(year).sharpe == metrics.sharpe(year["net_return"].to_numpy())
+    assert record_of(year).cagr == metrics.cagr(year["net_return"].to_numpy())
+    record = record_of(month)
+    assert (math.isnan(record.sharpe), math.isnan(record.cagr), record.sessions) == (True, True, 30)
+    assert (record.equity, record.max_drawdown) == (
+        month["equity"][-1],
+        metrics.max_drawdown(month["net_return"].to_numpy()),
+    )
+    assert set(records("s", month, month)["metric"]) == {"max_drawdown", "exposure"}
+    assert set(records("s", year, month).filter(variant="lagged")["metric"]) == {"max_drawdown", "exposure"}
+
+
+def test_a_strategy_that_never_moved_has_no_sharpe_ratio() -> None:
+    record = record_of(ledger(0.0).with_columns(equity=1.0))
+    assert math.isnan(record.sharpe)
+    assert (record.cagr, record.max_drawdown, record.equity) == (0.0, 0.0, 1.0)

@@ -10,6 +10,7 @@ import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.evaluation.comparisons import LABELS
+from alpha_pipeline.evaluation.records import Record
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.figures.palette import STRATEGIES
@@ -126,8 +127,8 @@ def _card(regimes: pl.DataFrame) -> SignalCard:
     )
 
 
-def _record() -> dict[str, tuple[float, float, float]]:
-    return {name: (0.9 + place / 10, 0.12, -0.3) for place, name in enumerate(STRATEGIES)}
+def _record() -> dict[str, Record]:
+    return {name: Record(0.9 + place / 10, 0.12, -0.3, 2.9, N) for place, name in enumerate(STRATEGIES)}
 
 
 def _votes(rng: np.random.Generator) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import pytest
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import UsageError
+from alpha_pipeline.evaluation.records import Record
 from alpha_pipeline.reports.daily_report import render_brief, render_html
 from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.reports.frames import write_text
@@ -86,7 +87,10 @@ CARD = SignalCard(
     rotation={"pick": "XLK", "qqq_allowed": True, "missing": ""},
     ranks=(("XLK", 0.0042), ("XLU", -0.0031)),
     regime=REGIMES.row(-1, named=True),
-    record={"qqq_position": (1.23, 0.154, -0.087), "buy_and_hold": (float("nan"), 0.194, -0.351)},
+    record={
+        "qqq_position": Record(1.23, 0.154, -0.087, 1.2, 300),
+        "buy_and_hold": Record(float("nan"), 0.194, -0.351, 1.3, 300),
+    },
     record_from=DAYS[0],
 )
 

@@ -99,3 +99,16 @@ def test_refused_rows_are_shown_with_their_reason() -> None:
     html = quarantine_words(rows)
     assert "no date" in html
     assert "high below &lt;low&gt;" in html
+
+
+def test_what_a_source_says_of_each_ticker_alike_is_said_once() -> None:
+    said = pl.format("two.parquet has no ticker '{}' (it holds 3 tickers).", "ticker")
+    rows = raw.COVERAGE.conform(
+        pl.DataFrame({"ticker": ["QQQ", "SPY", "^VIX"], "n_missing": 0}).with_columns(
+            first_session=None, last_session=None, n_sessions=0, status=pl.lit("failed"), detail=said
+        )
+    )
+    html = coverage_words(rows)
+    assert html.count("has no ticker") == 1
+    assert "QQQ, SPY, ^VIX" in html
+    assert "has no ticker &#x27;SPY&#x27;" in coverage_words(rows.filter(ticker="SPY")), "one alone keeps its name"

@@ -5,7 +5,9 @@ import math
 import pytest
 from rich.console import Console
 
-from alpha_pipeline.reports.signal_card import SignalCard, render
+from alpha_pipeline.evaluation.records import Record
+from alpha_pipeline.reports.signal_card import Cause, SignalCard, render
+from alpha_pipeline.universe import MAG7, VIX
 
 CARD = SignalCard(
     market="files",
@@ -26,7 +28,7 @@ CARD = SignalCard(
         "size_multiplier": 0.62,
         "missing": "",
     },
-    record={"qqq_position": (0.83, 0.094, -0.21), "idle": (math.nan, 0.0, 0.0)},
+    record={"qqq_position": Record(0.83, 0.094, -0.21, 1.094, 252), "idle": Record(math.nan, 0.0, 0.0, 1.0, 252)},
     record_from=dt.date(2016, 1, 5),
     problems=("META: no [answer]",),
 )
@@ -100,3 +102,38 @@ def test_an_empty_card_is_drawn_too(width: int) -> None:
     assert "cash; QQQ not allowed" in shown
     assert "Record since" not in shown
     assert max(len(line) for line in shown.splitlines()) <= width
+
+
+def test_a_short_record_says_how_long_it_is_and_nothing_of_a_year() -> None:
+    month = Record(math.nan, math.nan, -0.03, 1.08, 30)
+    short = dataclasses.replace(CARD, record={"qqq_position": month, "young": dataclasses.replace(month, sessions=1)})
+    shown = text(short)
+    assert [line.split()[1:-1] for line in shown.splitlines() if "qqq position" in line] == [
+        ["qqq", "position", "30", "8.0%", "-", "-", "-3.0%"]
+    ]
+    assert "1 to 30 sessions: figures a year (Sharpe, CAGR) are of 248 or more." in shown
+    assert "sessions:" not in text(CARD)
+
+
+def test_the_card_names_the_cause_and_not_its_consequence() -> None:
+    fix = "`alpha train --experiments v13_bull_sniper` trains it"
+    untrained = Cause("v13_bull_sniper is not trained", MAG7, fix)
+    lacking = dataclasses.replace(
+        CARD,
+        target_weight=0.0,
+        reason="abstains: no fresh ballot from NVDA, AAPL; no ^VIX close, ^VIX forecast",
+        vote={"n_bull": 0, "n_voting": 0, "signal": "abstain", "missing": "NVDA, AAPL"},
+        regime={"regime": None, "size_multiplier": 0.5, "missing": "^VIX close, ^VIX forecast"},
+        rotation={"missing": "XLK"},
+        causes={
+            "vote": (untrained, Cause("no bars of {} are held", ("TSLA",))),
+            "rotation": (Cause("no bars of {} are held", ("XLK",)),),
+            "regime": (Cause("no bars of {} are held", (VIX,)),),
+        },
+    )
+    shown = " ".join(text(lacking, 200).split())
+    assert "Hold 0% QQQ abstains: v13_bull_sniper is not trained; no bars of TSLA, ^VIX are held" in shown
+    assert f"v13_bull_sniper is not trained ({fix})" in shown
+    assert "no bars of XLK are held" in shown
+    assert "missing" not in shown
+    assert "NVDA, AAPL" not in shown

@@ -18,7 +18,7 @@ from alpha_pipeline.forecasting import walk_forward
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps import audit as steps
-from alpha_pipeline.steps import features, forecasting, ingest, results, signals, training
+from alpha_pipeline.steps import bars, features, forecasting, ingest, results, signals, training
 from alpha_pipeline.steps.audit import audit, findings
 from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.pipeline import PIPELINE
@@ -209,8 +209,8 @@ def test_a_ledger_filled_at_the_close_is_found(held: Warehouse) -> None:
 
 
 def test_a_position_that_knew_the_next_day_is_suspicious(held: Warehouse) -> None:
-    bars = final_bars(held, ["QQQ"])
-    rise = bars.select("session", rises=(pl.col("open").shift(-2) > pl.col("open").shift(-1)).fill_null(value=False))
+    qqq = final_bars(held, ["QQQ"])
+    rise = qqq.select("session", rises=(pl.col("open").shift(-2) > pl.col("open").shift(-1)).fill_null(value=False))
     known = held.read(QQQ_POSITION).join(rise, on="session")
     rows = known.with_columns(target_weight=pl.col("rises").cast(pl.Float64)).select(QQQ_POSITION.columns)
     held.write(QQQ_POSITION, "2016", rows)
@@ -256,7 +256,7 @@ def test_a_row_made_before_the_index_had_closed_is_found(held: Warehouse) -> Non
 
 def test_the_steps_call_the_very_functions_of_the_pipeline() -> None:
     assert ingest.ingest is PIPELINE.ingest
-    assert ingest.anchored is PIPELINE.anchor
+    assert bars.anchored is PIPELINE.anchor
     assert features.forward is PIPELINE.targets
     assert training.build_samples is PIPELINE.samples
     assert training.build_matrix is PIPELINE.matrix

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from alpha_pipeline import sessions
+from alpha_pipeline.forecasting import walk_forward
 from alpha_pipeline.models.spec import Experiment, load_experiments
-from alpha_pipeline.steps import forecasting
 from alpha_pipeline.steps.forecasting import forecast_tickers, merge, stamp
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
@@ -152,7 +152,7 @@ def test_nothing_new_is_forecast_by_nobody(
     evening(warehouse, long_bars, ridge, EVENING)
     before = warehouse.objects.get(warehouse.key(DAILY, "QQQ"))
     with monkeypatch.context() as patch:
-        patch.setattr(forecasting, "forecast", lambda *_: pytest.fail("nothing changed"))
+        patch.setattr(walk_forward, "forecast", lambda *_: pytest.fail("nothing changed"))
         later = after_close(EVENING) + dt.timedelta(days=3)
         reports = forecast_tickers(warehouse, [ridge], ["QQQ", "NVDA"], QUICK, later)
     assert warehouse.objects.get(warehouse.key(DAILY, "QQQ")) == before

@@ -12,17 +12,19 @@ import pytest
 
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import NotEnoughDataError, UsageError
-from alpha_pipeline.steps import luck, proof
+from alpha_pipeline.evaluation.records import record_of
+from alpha_pipeline.steps import luck, proof, records
 from alpha_pipeline.steps.luck import ALL_TRIALS, BEST_TRIAL, write_luck
 from alpha_pipeline.steps.proof import compare, model_pairs, write_comparisons, write_lead_lag
 from alpha_pipeline.steps.records import write_records
-from alpha_pipeline.steps.results import record_of, write_scores
+from alpha_pipeline.steps.results import write_ledger, write_scores
 from alpha_pipeline.steps.signals import BALLOT_MODEL
 from alpha_pipeline.steps.trials import write_trials
-from alpha_pipeline.universe import MAG7, VIX
+from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.proof import COMPARISONS, LEAD_LAG, LUCK, RECORDS
+from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tables.results import LEDGER
 
 DAYS = sessions.between(dt.date(2016, 1, 4), dt.date(2016, 3, 31))
@@ -34,7 +36,9 @@ Listing = Callable[[Warehouse], dict[str, bytes]]
 
 
 @pytest.fixture(autouse=True)
-def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def _few_draws_and_a_short_year(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small world is a quarter long, and has figures a year all the same."""
+    monkeypatch.setattr("alpha_pipeline.evaluation.metrics.FEWEST_OF_A_YEAR", 20)
     monkeypatch.setattr(proof.strategies, "DRAWS", 5)
     monkeypatch.setattr("alpha_pipeline.evaluation.luck.N_RESAMPLES", 100)
 
@@ -171,6 +175,36 @@ def test_luck_reckons_with_every_trial_ever_made(world: Warehouse) -> None:
     assert 0 <= found["models", "spa_p"] <= 1
 
 
+def test_a_quarter_has_no_figures_a_year_and_those_of_an_earlier_version_go(
+    world: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prove(world)
+    assert {"strategy", "model"} <= set(world.units(COMPARISONS))
+    monkeypatch.setattr("alpha_pipeline.evaluation.metrics.FEWEST_OF_A_YEAR", 248)
+    for module, name in ((proof, "COMPARISONS_VERSION"), (luck, "LUCK_VERSION"), (records, "RECORDS_VERSION")):
+        monkeypatch.setattr(module, name, "another")
+    prove(world)
+    held = world.read(LUCK)
+    assert set(held["metric"]).isdisjoint({"sharpe", "sr0", "sr0_effective", "psr", "dsr", "dsr_effective"})
+    assert not held.filter(pl.col("words").str.contains(" a year")).height
+    assert "strategy" not in world.units(COMPARISONS)
+    assert "sharpe" not in set(world.read(COMPARISONS, ["model"])["statistic"])
+    assert set(world.read(RECORDS)["metric"]) == {"max_drawdown", "exposure"}
+    with pytest.raises(NotEnoughDataError, match=r"fewer than 248 sessions in whole: too few for a Sharpe ratio"):
+        compare(world, "qqq_position", "buy_and_hold")
+
+
+def test_a_rotation_whose_record_begins_with_the_first_bar_is_compared_with_random_ones(world: Warehouse) -> None:
+    first = world.read(LEDGER, ["sector_rotation"])["session"][0]
+    for ticker in ("QQQ", *SECTORS):
+        rows = world.read(BARS, [ticker])
+        world.objects.delete(world.key(BARS, ticker))
+        world.write(BARS, ticker, rows.filter(pl.col("session") >= first))
+    write_ledger(world)
+    assert world.read(LEDGER, ["sector_rotation"])["session"][0] == first, "decisions came before the first bar"
+    assert proof.RANDOM_QUESTION in set(write_comparisons(world)["name"])
+
+
 def test_without_trials_there_is_no_luck(warehouse: Warehouse) -> None:
     assert write_luck(warehouse).is_empty()
     assert write_comparisons(warehouse).is_empty()
@@ -240,7 +274,7 @@ def test_two_of_a_kind_are_compared_by_name(world: Warehouse) -> None:
         (V17, "buy_and_hold", {}, UsageError, "an experiment and a strategy"),
         (V17, V12, {"window": "2024_2025h1"}, NotEnoughDataError, "fewer than 20 sessions in 2024_2025h1"),
         (V17, V12, {"horizon": 7}, NotEnoughDataError, "at horizon 7"),
-        ("qqq_position", "buy_and_hold", {"window": "2024_2025h1"}, NotEnoughDataError, "in 2024_2025h1.$"),
+        ("qqq_position", "buy_and_hold", {"window": "2024_2025h1"}, NotEnoughDataError, "in 2024_2025h1: too few"),
     ],
 )
 def test_what_cannot_be_compared_is_said_with_what_can(

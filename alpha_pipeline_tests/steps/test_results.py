@@ -9,7 +9,7 @@ from alpha_pipeline import sessions
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.steps import results
 from alpha_pipeline.steps.card import signal_card
-from alpha_pipeline.steps.results import record_of, write_decay, write_ledger, write_reliability, write_scores
+from alpha_pipeline.steps.results import write_decay, write_ledger, write_reliability, write_scores
 from alpha_pipeline.steps.signals import BALLOT_MODEL
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
 from alpha_pipeline.warehouse.market import KEY, MarketRecord, claim_market
@@ -48,7 +48,6 @@ def test_every_strategy_has_a_ledger_from_the_first_fill_on(world: Warehouse) ->
     assert held["session"].min() == DAYS[1]
     for name, record in records.items():
         rows = held.filter(strategy=name)
-        assert record == record_of(rows)
         assert record.sessions == rows.height == len(DAYS) - 1
         assert record.equity == pytest.approx(float(np.prod(1 + rows["net_return"].to_numpy())))
 
@@ -68,14 +67,6 @@ def test_a_missing_fund_takes_its_own_strategies_with_it_and_no_other(forecast_w
 
 def test_without_positions_there_is_no_ledger(warehouse: Warehouse) -> None:
     assert write_ledger(warehouse) == {}
-
-
-def test_a_strategy_that_never_moved_has_no_sharpe_ratio() -> None:
-    days = sessions.between(dt.date(2016, 1, 4), dt.date(2016, 1, 15))
-    flat = pl.DataFrame({"session": days, "net_return": [0.0] * len(days), "equity": [1.0] * len(days)})
-    record = record_of(flat)
-    assert np.isnan(record.sharpe)
-    assert (record.cagr, record.max_drawdown, record.equity) == (0.0, 0.0, 1.0)
 
 
 def test_scores_are_kept_while_forecasts_and_targets_are(
@@ -112,7 +103,7 @@ def test_the_card_shows_the_newest_position_and_what_it_rests_on(world: Warehous
     assert returns == sorted(returns, reverse=True)
     assert card.regime["size_multiplier"] == world.read(tables.VIX_REGIME)["size_multiplier"][-1]
     assert card.record_from == DAYS[1]
-    assert {name: values[0] for name, values in card.record.items()} == {n: r.sharpe for n, r in records.items()}
+    assert {name: record.equity for name, record in card.record.items()} == {n: r.equity for n, r in records.items()}
 
 
 def test_the_card_says_what_luck_would_explain(world: Warehouse) -> None:

@@ -4,7 +4,6 @@ import dagster as dg
 
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.evaluation.audit.finding import Finding
-from alpha_pipeline.steps import audit as steps
 from alpha_pipeline.warehouse.tables.audit import AUDIT
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS
@@ -21,7 +20,9 @@ CODE_VERSION = "1"
 )
 def audit(context: dg.AssetExecutionContext, alpha: AlphaResource) -> dg.MaterializeResult[None]:
     """Run every probe; what it found is shown as a table."""
-    found = list(steps.audit(alpha.warehouse(), alpha.settings().now()))
+    from alpha_pipeline.steps.audit import audit as look  # noqa: PLC0415 - it trains, and so brings torch
+
+    found = list(look(alpha.warehouse(), alpha.settings().now()))
     for one in found:
         context.log.info(f"{one.verdict}: {one.probe}: {one.words}")
     return dg.MaterializeResult(
@@ -36,7 +37,9 @@ def audit(context: dg.AssetExecutionContext, alpha: AlphaResource) -> dg.Materia
 @dg.asset_check(asset=AUDIT.asset_key, description="No probe of the leak audit found a leak.")
 def leak_free(alpha: AlphaResource) -> dg.AssetCheckResult:
     """Fails with the words of the probes that found one."""
-    found = steps.findings(alpha.warehouse())
+    from alpha_pipeline.steps.audit import findings  # noqa: PLC0415
+
+    found = findings(alpha.warehouse())
     bad = [f"{one.probe}: {one.words}" for one in found if not one.passed]
     return dg.AssetCheckResult(
         passed=not bad,

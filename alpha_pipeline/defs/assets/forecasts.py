@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
@@ -14,12 +15,10 @@ from alpha_pipeline.defs.policy import asset, code_of, picture
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import PartialFailureError
 from alpha_pipeline.features.tables import FEATURE_SETS
-from alpha_pipeline.forecasting.importance import Importance
 from alpha_pipeline.models.architectures import is_shared, is_trained, is_worth_a_worker
 from alpha_pipeline.models.spec import PACKAGED, Experiment
 from alpha_pipeline.reports import pictures
 from alpha_pipeline.steps import progress as steps_progress
-from alpha_pipeline.steps.explain import newest_attention, newest_importance
 from alpha_pipeline.steps.forecasting import EARLY_STAGE, FORECAST_VERSION, STAGE, forecast_tickers
 from alpha_pipeline.steps.plan import train_title
 from alpha_pipeline.steps.training import train_experiment
@@ -28,6 +27,9 @@ from alpha_pipeline.training.trainer import Progress, TrainingResult
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
 from alpha_pipeline.warehouse.tables.raw import BARS
+
+if TYPE_CHECKING:
+    from alpha_pipeline.forecasting.importance import Importance
 
 SECONDS_BETWEEN_LOG_LINES = 10.0
 TRAINING_POOL = "training"
@@ -153,6 +155,9 @@ def _shown(
     warehouse: Warehouse, experiment: Experiment, result: TrainingResult, tickers: Sequence[str]
 ) -> dict[str, Metadata]:
     """What the partition of each ticker shows; what its newest model makes of its inputs, where it was trained now."""
+    # It brings torch, which takes a second and a quarter of a gigabyte that a process without models need not pay for.
+    from alpha_pipeline.steps.explain import newest_attention, newest_importance  # noqa: PLC0415
+
     shown: dict[str, Metadata] = {}
     looked: pl.DataFrame | None = None
     for ticker in tickers:
@@ -194,7 +199,7 @@ def _metadata(artifacts: list[Artifact], experiment: Experiment) -> Metadata:
     return shown
 
 
-def _importance_table(found: Sequence[Importance]) -> dg.MarkdownMetadataValue:
+def _importance_table(found: "Sequence[Importance]") -> dg.MarkdownMetadataValue:
     """Group, loss increase over the newest fold's validation slice in nats, and its standard error."""
     rows = [f"| {one.group} | {one.increase:+.4f} | {one.standard_error:.4f} |" for one in found]
     head = ["| group | loss increase when permuted (nats) | standard error |", "|---|---:|---:|"]

@@ -1,5 +1,7 @@
 """Portfolio and evaluation assets: what the signals earned, how good the forecasts were."""
 
+import math
+
 import dagster as dg
 
 from alpha_pipeline.defs.resources import AlphaResource
@@ -29,7 +31,8 @@ def ledger(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     summary = steps.write_ledger(alpha.warehouse())
     metadata: dict[str, float] = {}
     for name, figures in summary.items():
-        metadata |= {f"{name}_sharpe": figures.sharpe, f"{name}_equity": figures.equity}
+        ratio = {f"{name}_sharpe": figures.sharpe} if math.isfinite(figures.sharpe) else {}
+        metadata |= {**ratio, f"{name}_equity": figures.equity}
     return dg.MaterializeResult(metadata=metadata)
 
 

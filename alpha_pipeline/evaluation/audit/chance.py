@@ -70,6 +70,8 @@ def shuffled_labels(
 def _permuted(samples: Samples, seed: int) -> Samples:
     """The samples with their standardised labels in another order of blocks, each at another's volatility."""
     known = np.flatnonzero(np.isfinite(samples.targets / samples.unit).all(axis=1))
+    if not len(known):
+        return samples
     blocks = [known[start : start + BLOCK] for start in range(0, len(known), BLOCK)]
     order = np.random.default_rng([seed, 1]).permutation(len(blocks))
     moved = np.concatenate([blocks[place] for place in order])

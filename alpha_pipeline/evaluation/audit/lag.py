@@ -37,7 +37,7 @@ def lag(pipeline: Pipeline, decided: Mapping[str, pl.DataFrame], bars: pl.DataFr
         now, then = (
             pipeline.ledger(name, rows, own, DEFAULT_COST_BPS)["net_return"].to_numpy() for rows in (weights, later)
         )
-        if len(now) < 2 or np.std(now) == 0:
+        if len(now) < 2 or np.std(now) == 0 or not math.isfinite(metrics.sharpe(then)):
             continue
         figures |= {f"{name}_sharpe": metrics.sharpe(now), f"{name}_lagged": metrics.sharpe(then)}
         error = math.sqrt(SESSIONS_PER_YEAR / len(now))

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from alpha_pipeline import sessions as calendar
 from alpha_pipeline.datasets.folds import Fold
 from alpha_pipeline.datasets.inputs import FeatureInputs
 from alpha_pipeline.datasets.matrix import MatrixSamples
@@ -261,7 +262,8 @@ def _vix_clock(bench: Bench) -> Finding:
         return Finding("vix_clock", "nothing", f"no bars of {' and '.join(lacking)}")
     bars = bench.bars.filter(pl.col("ticker").is_in(["QQQ", VIX]))
     both = bars.group_by("session").len().filter(pl.col("len") == 2)["session"].sort().to_list()
-    return vix_clock(bench.pipeline, bars, both[-100:-5:30])
+    looked = [day for day in both[-100:-5:30] if calendar.offset(day, 1) in both]
+    return vix_clock(bench.pipeline, bars, looked)
 
 
 def _restatement(bench: Bench) -> Finding:

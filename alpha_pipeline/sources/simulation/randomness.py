@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -39,4 +38,7 @@ def student_mean_abs(freedom: float) -> float:
 
 def autoregress(innovations: Array, persistence: float) -> Array:
     """``x[t] = persistence * x[t-1] + innovations[t]`` along the last axis, from x[-1] = 0; same shape."""
+    # It takes half a second to import, and every process that might read the simulated market would wait for it.
+    from scipy.signal import lfilter  # noqa: PLC0415
+
     return np.asarray(lfilter([1.0], [1.0, -persistence], innovations, axis=-1), dtype=np.float64)

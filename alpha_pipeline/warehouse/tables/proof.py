@@ -23,7 +23,9 @@ class Records(pa.DataFrameModel):
         isin=["sharpe", "cagr", "max_drawdown", "turnover", "exposure"],
         description="sharpe, cagr, max_drawdown, turnover or exposure",
     )
-    value: float = pa.Field(description="Sharpe, growth and turnover a year of 252 sessions; the rest fractions")
+    value: float = pa.Field(
+        description="Sharpe, growth and turnover a year of 252 sessions, none of a record below 248; the rest fractions"
+    )
     ci_low: float = pa.Field(
         nullable=True,
         description="Lower end of the 95 % interval; null for the drawdown, which is no function of sums",

@@ -24,7 +24,8 @@ PROOF = [dg.AssetKey(table.asset_key) for table in (results.LEDGER, results.SCOR
 
 @pytest.fixture
 def decided(tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Bars of QQQ and ^VIX, forecasts and signals of the last quarter."""
+    """Bars of QQQ and ^VIX, forecasts and signals of the last quarter, which has figures a year all the same."""
+    monkeypatch.setattr("alpha_pipeline.evaluation.metrics.FEWEST_OF_A_YEAR", 20)
     monkeypatch.setattr("alpha_pipeline.evaluation.luck.N_RESAMPLES", 100)
     world = make_world(tmp_path, ["QQQ", VIX])
     for ticker in ("QQQ", VIX):

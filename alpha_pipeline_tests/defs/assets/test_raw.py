@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from alpha_pipeline import sessions as calendar
@@ -12,6 +13,7 @@ from alpha_pipeline.steps.bar_problems import BarProblems, bar_problems
 from alpha_pipeline.universe import HOLDINGS
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.warehouse.views import DATABASE
 from alpha_pipeline_tests.defs.world import FIRST, LAST, World, failures, fresh_defs, make_world
 
 N_SESSIONS = len(calendar.between(FIRST, LAST))
@@ -35,6 +37,16 @@ def test_a_range_of_tickers_is_one_run(instance: dg.DagsterInstance, world: Worl
     assert materialised(instance) == [{"QQQ", "SPY", "NVDA"}] * len(TABLES)
     bars = world.warehouse.read(raw.BARS)
     assert dict(bars.group_by("ticker").len().iter_rows()) == dict.fromkeys(["QQQ", "SPY", "NVDA"], N_SESSIONS)
+
+
+def test_a_shell_reads_what_the_web_ui_has_made_without_the_command_line(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    world = make_world(tmp_path, ["QQQ"])
+    assert not world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"]).success, "SPY is in no file"
+    with duckdb.connect(str(world.settings.warehouse / DATABASE), read_only=True) as shell:
+        assert shell.sql("select ticker, count(*) from raw.bars group by 1").fetchall() == [("QQQ", N_SESSIONS)]
+        assert shell.sql("from signals.qqq_position").fetchall() == []
 
 
 def test_each_partition_shows_its_own_figures(instance: dg.DagsterInstance, tmp_path: Path) -> None:
