@@ -7,12 +7,13 @@ import pytest
 
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import NotEnoughDataError
+from alpha_pipeline.sources.base import MARKET_FILE
 from alpha_pipeline.steps import results
 from alpha_pipeline.steps.card import signal_card
 from alpha_pipeline.steps.results import write_decay, write_ledger, write_reliability, write_scores
 from alpha_pipeline.steps.signals import BALLOT_MODEL
 from alpha_pipeline.universe import MAG7, SECTORS, VIX
-from alpha_pipeline.warehouse.market import KEY, MarketRecord, claim_market
+from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import signals as tables
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
@@ -27,7 +28,7 @@ DAYS = sessions.between(dt.date(2016, 1, 4), LAST)
 @pytest.fixture
 def world(forecast_world: Warehouse, bars: dict[str, pl.DataFrame]) -> Warehouse:
     ingest_all(forecast_world, FrameSource(bars), SECTORS, LAST, FIRST)
-    forecast_world.objects.delete(KEY)
+    forecast_world.objects.delete(MARKET_FILE)
     claim_market(forecast_world, MarketRecord("simulated", "simulated(seed=7)"))
     signal_all(forecast_world, DAYS)
     return forecast_world
@@ -72,7 +73,7 @@ def test_without_positions_there_is_no_ledger(warehouse: Warehouse) -> None:
 def test_scores_are_kept_while_forecasts_and_targets_are(
     world: Warehouse, bars: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.objects.delete(KEY)  # these bars are of files
+    world.objects.delete(MARKET_FILE)  # these bars are of files
     ingest_all(world, FrameSource(bars), MAG7, LAST, FIRST)
     build_features(world, (*MAG7, *SECTORS, VIX))
     pooled = write_scores(world)
@@ -148,7 +149,7 @@ def test_a_changed_signal_changes_the_ledger(world: Warehouse, forecast_rows: Ca
 def test_reliability_and_decay_are_of_every_model_that_forecasts(
     world: Warehouse, bars: dict[str, pl.DataFrame]
 ) -> None:
-    world.objects.delete(KEY)  # these bars are of files
+    world.objects.delete(MARKET_FILE)  # these bars are of files
     ingest_all(world, FrameSource(bars), MAG7, LAST, FIRST)
     build_features(world, (*MAG7, *SECTORS, VIX))
     models = set(world.read(DAILY)["model"])
