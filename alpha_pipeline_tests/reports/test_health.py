@@ -103,7 +103,7 @@ def test_refused_rows_are_shown_with_their_reason() -> None:
 
 def test_what_a_source_says_of_each_ticker_alike_is_said_once() -> None:
     said = pl.format("two.parquet has no ticker '{}' (it holds 3 tickers).", "ticker")
-    rows = raw.COVERAGE.conform(
+    rows = covered(
         pl.DataFrame({"ticker": ["QQQ", "SPY", "^VIX"], "n_missing": 0}).with_columns(
             first_session=None, last_session=None, n_sessions=0, status=pl.lit("failed"), detail=said
         )

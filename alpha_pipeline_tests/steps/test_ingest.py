@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 
 from alpha_pipeline import sessions
-from alpha_pipeline.errors import AlphaError, CoolingError, MarketMismatchError, SourceError, UnknownTickerError
+from alpha_pipeline.errors import AlphaError, CoolingError, MarketMismatchError, SourceError
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
-from alpha_pipeline.steps.admission import require_known, require_usable
+from alpha_pipeline.steps.admission import require_usable
 from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.ingest import ingest_ticker, refresh_tickers
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, record_failure
@@ -223,15 +223,6 @@ def test_a_bar_of_a_session_still_trading_is_kept_from_the_features(warehouse: W
     brought(warehouse, bars["QQQ"])
     assert final_bars(warehouse, ["QQQ"])["session"].max() == LAST
     assert warehouse.read(raw.REVISIONS, ["QQQ"])["cause"].to_list() == ["finalised"]
-
-
-def test_a_name_without_recent_bars_is_not_known(bars: Bars) -> None:
-    source = FrameSource({"QQQ": bars["QQQ"], "OLD": bars["QQQ"].head(5)})
-    require_known(source, ["QQQ"], LAST)
-    with pytest.raises(UnknownTickerError, match="'ZZZZ'"):
-        require_known(source, ["QQQ", "ZZZZ"], LAST)
-    with pytest.raises(UnknownTickerError, match=r"'OLD' \(no bar in the ten sessions to 2016-03-31\)"):
-        require_known(source, ["OLD"], LAST)
 
 
 def test_a_source_that_cannot_be_used_leaves_no_trace(warehouse: Warehouse) -> None:
