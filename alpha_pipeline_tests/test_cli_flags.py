@@ -62,6 +62,7 @@ def test_no_flag_loses_what_is_given_to_it() -> None:
         ("run --profile quick --profile full", ["--profile", "quick and full"]),
         ("run --seeds 1 --seeds 2", ["--seeds"]),
         ("run --through 2016-01-29 --through 2016-01-28", ["--through"]),
+        ("run --since 2010-01-04 --since 2011-01-03", ["--since"]),
         ("train --seeds 1 --seeds 2", ["--seeds"]),
         ("sql x --format csv --format json", ["--format", "csv and json"]),
         ("sql x --out a.csv --out b.csv", ["--out", "a.csv and b.csv"]),

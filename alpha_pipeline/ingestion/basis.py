@@ -22,7 +22,9 @@ from alpha_pipeline.universe import is_index
 SAME: Final = 1e-6
 # Rescaled prices are rounded again, so the ratios of one split agree less closely than equal prices do.
 SAME_RATIO: Final = 1e-4
-CENT: Final = 0.01
+UNITS: Final = (1e-2, 1e-3, 1e-4)
+WHOLE_UNIT: Final = 1e-5
+LARGEST_ROUNDING: Final = 0.01
 LISTED: Final = 1e-3
 # What companies split or merge by, beside whole numbers; and two splits of them between two answers.
 FRACTIONS: Final = (5 / 4, 4 / 3, 3 / 2, 5 / 2, 5 / 3, 7 / 2)
@@ -100,9 +102,18 @@ def _ratio(pairs: pl.DataFrame, name: str) -> Array:
 
 
 def _cents(pairs: pl.DataFrame) -> Array:
-    """How far two ratios of one basis may lie apart: prices are rounded, some to cents."""
-    least = pairs.select(pl.min_horizontal("adj_close", "adj_close_fresh")).to_series().to_numpy().astype(np.float64)
-    return SAME_RATIO + np.minimum(CENT / least, CENT)
+    """How far two ratios of one basis may lie apart: prices are rounded, those of some files to cents."""
+    values = [pairs.get_column(name).to_numpy().astype(np.float64) for name in ("adj_close", "adj_close_fresh")]
+    units = sum(_unit(side) for side in values)
+    return SAME_RATIO + np.minimum(units / np.minimum(*values), LARGEST_ROUNDING)
+
+
+def _unit(values: Array) -> float:
+    """What all values are a multiple of, a cent or less; 0 where nothing tells."""
+    for unit in UNITS:
+        if np.all(np.abs(values / unit - np.round(values / unit)) < WHOLE_UNIT):
+            return unit
+    return 0.0
 
 
 def _splits(
@@ -190,7 +201,7 @@ def _pays(paid: Array, may_pay: Mask, cents: Array, *, pays: bool) -> Mask:
     steps = np.abs(np.diff(smooth)) > tolerance[1:] + tolerance[:-1]
     least, one = (LISTED_PAYMENTS, LISTED_PAYMENTS) if pays else (ALL_PAYMENTS, ONE_PAYMENT)
     largest_step = np.min(smooth[:-1] / smooth[1:], initial=1.0)
-    accrues = not falls.any() and smooth.min() >= least and min(largest_step, smooth[-1]) >= one
+    accrues = not falls.any() and smooth.min() >= least and largest_step >= one
     accrues = accrues and bool(smooth[-1] <= 1 + tolerance[-1])
     put_right = steps.sum() <= 1 and one <= smooth.min() and smooth.max() <= 1 / ONE_PAYMENT
     result = np.zeros(len(paid), dtype=bool)

@@ -19,6 +19,9 @@ Mask = npt.NDArray[np.bool_]
 # true move of the real bars comes near to one of these.
 SPLIT_RATIOS: Final = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100)
 NEAR_RATIO: Final = 0.05
+# No market comes near to the large ones, so that there the session's own move may have been a large one.
+LARGE: Final = 8
+NEAR_LARGE: Final = 0.12
 # A split changes nothing by itself, so the session's own move is an ordinary one.
 STAYS: Final = np.log(1.25)
 # Sessions on each side whose median volume is compared, and on the first days the most that a true move is without.
@@ -104,6 +107,12 @@ def near(gap: Array, ratio: float | Array) -> Mask:
 def near_split(gap: Array, *, at_least: int = 2) -> Mask:
     """Whether jumps (logarithms) are near a ratio at which shares are split or merged."""
     return np.any([near(gap, float(ratio)) for ratio in SPLIT_RATIOS if ratio >= at_least], axis=0)
+
+
+def like_split(gap: Array) -> Mask:
+    """Whether jumps (logarithms) are near such a ratio, of a large one also after a large move of the session's own."""
+    large = [np.abs(np.abs(gap) - np.log(ratio)) < np.log1p(NEAR_LARGE) for ratio in SPLIT_RATIOS if ratio >= LARGE]
+    return near_split(gap) | np.any(large, axis=0)
 
 
 def listed_ratios(rows: pl.DataFrame, splits: Mapping[date, float]) -> Array:

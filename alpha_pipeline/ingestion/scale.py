@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from alpha_pipeline.ingestion.jumps import Array, Jumps, Mask, jumps, listed_ratios, near, near_split
+from alpha_pipeline.ingestion.jumps import Array, Jumps, Mask, jumps, like_split, listed_ratios, near, near_split
 from alpha_pipeline.universe import is_index
 
 Places = npt.NDArray[np.int64]
@@ -86,8 +86,9 @@ def _close_steps(found: Jumps, ratios: Array, n_recent: int, *, index: bool) -> 
     is_unit = ((sudden & (np.abs(found.gap) > STEEP)) | (unit & found.stays & found.is_quiet)) & found.is_near
     # A recent move by a split ratio may be one that the source has yet to carry through: that rule asks for it.
     is_recent = near_split(found.gap) & (np.arange(n) >= max(n - n_recent, SHORTEST)) & (not index)
+    unlisted = found.volume_other_way & like_split(found.gap)
     for place in alone:
-        if is_unit[place] and not (is_split[place] or is_recent[place] or found.volume_other_way[place]):
+        if is_unit[place] and not (is_split[place] or is_recent[place] or unlisted[place]):
             steps[place] = found.close[place]
     return steps
 

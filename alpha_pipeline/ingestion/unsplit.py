@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from alpha_pipeline.ingestion.jumps import NEAR_RATIO, Jumps, Mask, jumps, listed_ratios, near, near_split
+from alpha_pipeline.ingestion.jumps import NEAR_RATIO, Jumps, Mask, jumps, like_split, listed_ratios, near, near_split
 from alpha_pipeline.universe import is_index
 
 OHLC: Final = ("open", "high", "low", "close")
@@ -113,7 +113,7 @@ def _only_a_split_explains(found: Jumps) -> Mask:
     no_news = ~(found.first_volume + found.close > np.log(surge)) & (found.span <= span)
     other_way = np.abs(found.volume + found.close) < np.abs(found.volume) + VOLUME_NOISE
     is_alike = found.stays & other_way & no_payment & no_news
-    return (near_split(found.gap) | half_again) & is_alike
+    return (like_split(found.gap) | half_again) & is_alike
 
 
 def _volume_shows(found: Jumps, place: int, size: float) -> bool:

@@ -153,3 +153,22 @@ def test_of_the_unadjusted_histories_nothing_is_refused() -> None:
         made = made.select(pl.col(name).cast(dtype) for name, dtype in ANSWER_SCHEMA.items())
         judged = judge(said(made, ticker=str(ticker)), THROUGH)
         assert (judged.refused.height, judged.notes) == (0, ()), ticker
+
+
+@pytest.mark.parametrize("ticker", ["AAPL", "AEP", "HYG", "MSFT", "TMUS"])
+@pytest.mark.parametrize("decimals", [2, 6])
+@pytest.mark.parametrize("split", [1.0, 4.0])
+def test_a_real_history_loaded_again_years_later_is_taken_whole(ticker: str, decimals: int, split: float) -> None:
+    """Dividends of ten years, to the cent or not, and a split among them."""
+    file = Path(REAL_BARS or "").parent / "ohlcv_daily_unadjusted.parquet"
+    rows = pl.read_parquet(file).filter(ticker=ticker).with_columns(session="date", is_final=pl.lit(value=True))
+    rows = rows.select(pl.col(name).cast(dtype) for name, dtype in ANSWER_SCHEMA.items()).sort("session")
+    prices = pl.col("open", "high", "low", "close", "adj_close")
+    last = rows.row(1000, named=True)
+    old = rows.head(1001).with_columns(adj_close=pl.col("adj_close") * (last["close"] / last["adj_close"]))
+    old = old.with_columns((prices * split).round(decimals), volume=(pl.col("volume") / split).round())
+    held = first(said(old, ticker=ticker))
+    new = rows.with_columns(prices.round(decimals))
+    done = ingest(said(new, ticker=ticker), held.bars, held.quarantine, now=NOW + dt.timedelta(1), through=THROUGH)
+    assert done.bars["adj_close"].to_list() == new["adj_close"].to_list()
+    assert done.notes == ()

@@ -86,3 +86,11 @@ def test_an_index_is_not_split() -> None:
     assert judge(said(rows, ticker="^VIX"), THROUGH).refused.is_empty()
     assert isinstance(rows["session"][0], dt.date)
     assert rows.filter(pl.col("volume") > 0).is_empty()
+
+
+@pytest.mark.parametrize("own_move", [0.91, 1.1])
+@pytest.mark.parametrize("ratio", [10.0, 0.1, 22.0])
+def test_a_large_split_shows_on_a_day_of_panic_too(ratio: float, own_move: float) -> None:
+    truth = times(walk(), own_move, 70, 120, *OHLC, "adj_close")
+    judged = judge(said(unsplit(truth, ratio, 70)), THROUGH)
+    assert judged.accepted.equals(truth[70:])
