@@ -264,7 +264,7 @@ def test_the_steps_call_the_very_functions_of_the_pipeline() -> None:
     assert trainer.training_data is PIPELINE.cut
     assert trainer.matrix_training_data is PIPELINE.matrix_cut
     assert fitting.fit_member is PIPELINE.fit
-    assert forecasting.forecast is PIPELINE.forecast is walk_forward.forecast
+    assert PIPELINE.forecast is walk_forward.forecast
     assert forecasting.merge is PIPELINE.merge
     assert forecasting.stamp is PIPELINE.stamp
     assert signals.mag7_vote.ballots is PIPELINE.ballots

@@ -117,7 +117,7 @@ def test_what_is_forecast_is_found_current(
 ) -> None:
     trained(world, shared, TICKERS)
     forecast_tickers(world, [shared], TICKERS, QUICK, after_close(LAST))
-    monkeypatch.setattr("alpha_pipeline.steps.forecasting.forecast_matrix", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr("alpha_pipeline.forecasting.matrix.forecast_matrix", lambda *_: pytest.fail("made again"))
     forecast_tickers(world, [shared], ["NVDA"], QUICK, after_close(LAST))
 
 

@@ -9,6 +9,7 @@ import pytest
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.reports import daily_report
+from alpha_pipeline.reports.evidence import Evidence
 from alpha_pipeline.steps.report import LATEST, LATEST_BRIEF, find_report, gather, write_report
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse
@@ -63,8 +64,11 @@ def test_the_report_lies_beside_the_tables(tmp_path: Path) -> None:
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """A filled warehouse with pages of earlier sessions and files of a person; drawing is left out."""
-    monkeypatch.setattr(daily_report, "render_html", lambda evidence: f"tear sheet of {evidence.card.session}")
-    monkeypatch.setattr(daily_report, "render_brief", lambda evidence: f"brief of {evidence.card.session}")
+
+    def render_both(evidence: Evidence) -> tuple[str, ...]:
+        return tuple(f"{page} of {evidence.card.session}" for page in ("tear sheet", "brief"))
+
+    monkeypatch.setattr(daily_report, "render_both", render_both)
     warehouse = filled(tmp_path)
     for session in OLD:
         for kind in ("daily", "brief"):

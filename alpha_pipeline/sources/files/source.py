@@ -7,7 +7,6 @@ A value that cannot be read becomes null and its row goes to quarantine, so one 
 import datetime as dt
 import difflib
 import logging
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from alpha_pipeline.sources.base import ACTION_SCHEMA, Answer, Reading
 from alpha_pipeline.sources.files.found import FoundFile, found_files
 from alpha_pipeline.sources.files.joining import Held, joined
 from alpha_pipeline.sources.files.reading import read_file
+from alpha_pipeline.universe import among
 
 # So many reasons are named where no file can be read.
 NAMED: Final = 3
@@ -87,7 +87,7 @@ class FilesSource:
             SourceError: nothing to read at the path, no file there can be read, or the ticker's rows are no daily bars.
         """
         held = _load(self.path, found_files(self.path))
-        name = next((one for one in (ticker, _other_spelling(ticker)) if one in held.tickers), None)
+        name = among(ticker, held.tickers)
         if name is None:
             near = difflib.get_close_matches(ticker, held.tickers, n=3, cutoff=0.3)
             detail = f"it holds {len(held.tickers)} tickers" + (f"; nearest: {', '.join(near)}" if near else "")
@@ -99,11 +99,6 @@ class FilesSource:
         actions = held.actions.get(name, pl.DataFrame(schema=ACTION_SCHEMA)).with_columns(of)
         within = actions.filter(session.is_between(first, last))
         return Answer(ticker, bars, within, self.kind, held.notes.get(name, ()))
-
-
-def _other_spelling(ticker: str) -> str:
-    """A share class with a dot for a dash, or the other way round: files have either."""
-    return re.sub(r"([.-])([A-Z])$", lambda match: ("-" if match[1] == "." else ".") + match[2], ticker)
 
 
 @lru_cache(maxsize=4)
