@@ -1,5 +1,6 @@
 """How the tests are run: where their folders lie, what runs together, and what runs first."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,9 +8,18 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
 MEMORY: Final = Path("/dev/shm")
 ROOM: Final = 6 * 2**30  # bytes; all tests at once take a tenth of it
+
+# The same examples in every run: a failure is one of the change, and found by whoever made it.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
+
+# A graph and its libraries are a million objects that stay. Looking through them for garbage takes a twentieth of the
+# suite; so it is done more seldom, and not among what was there before the first test.
+gc.set_threshold(100_000, 20, 50)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,6 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for place in range(1, 2 * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")), 2):
         if place < len(items) and _is_slow(items[place - 1]):
             items.insert(place, items.pop())
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of the search for garbage what the collection loaded."""
+    gc.freeze()
 
 
 def _is_slow(item: pytest.Item) -> bool:

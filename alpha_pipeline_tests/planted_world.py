@@ -16,11 +16,10 @@ from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.sources.simulated import SimulatedSource, oracle, simulate
 from alpha_pipeline.steps import training
 from alpha_pipeline.steps.features import build_targets
-from alpha_pipeline.steps.ingest import FIRST_BAR
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.forecasts import DAILY, FORWARD
-from alpha_pipeline_tests.pipeline_world import after_close, build_features, forecast_all, ingest_all
+from alpha_pipeline_tests.pipeline_world import FIRST_BAR, after_close, build_features, forecast_all, ingest_all
 
 TICKERS = ("QQQ", "NVDA", "AAPL", "XLE", "XLP", "XLF")
 # Ten years to learn from and three to be judged on: fewer labels teach ridge less than half of what there is.

@@ -51,7 +51,8 @@ def noisy_after(bars: Bars, session: dt.date, seed: int = 3) -> Bars:
     is_after = pl.col("session") > session
 
     def disturbed(rows: pl.DataFrame) -> pl.DataFrame:
-        factor = pl.Series(np.exp(rng.normal(0, 0.15, rows.height)))
+        # Two neighbours are never so far apart that only a split would explain it.
+        factor = pl.Series(np.exp(rng.uniform(-0.15, 0.15, rows.height)))
         moved = [pl.when(is_after).then(pl.col(name) * factor).otherwise(pl.col(name)).alias(name) for name in PRICES]
         busy = pl.when(is_after).then((pl.col("volume") * factor).round()).otherwise(pl.col("volume")).alias("volume")
         return rows.with_columns(*moved, busy)

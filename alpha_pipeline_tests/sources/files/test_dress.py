@@ -185,7 +185,6 @@ def ordered(dress: Dress, bars: pl.DataFrame) -> pl.DataFrame:
 
 EXAMPLES = settings(
     max_examples=40,
-    derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
