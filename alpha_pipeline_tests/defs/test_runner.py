@@ -122,6 +122,8 @@ def test_a_training_waits_for_another_on_the_same_warehouse_and_says_so(
     assert runner.warehouse.units(DAILY) == ["QQQ"]
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.1)
 def test_once_every_experiment_is_trained_the_graph_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +187,8 @@ def test_signals_made_early_leave_the_same_bytes_and_are_made_once(
     assert objects(early) == before
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.1)
 def test_an_experiment_that_fails_after_the_signals_takes_nothing_from_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -307,6 +307,8 @@ def test_a_crumb_that_is_refused_does_not_matter(world: World) -> None:
     assert [nap for nap in world.naps.taken if nap > 1] == []
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_one_of_sixty_delisted(world: World) -> None:
     listings = {f"T{place:02d}": Listing(trades(START, END, 20.0 + place)) for place in range(60)}
     world.server.listings = listings

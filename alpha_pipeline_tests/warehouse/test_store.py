@@ -117,6 +117,8 @@ def _add_one_day(root: Path, day: int) -> None:
     Warehouse(root).upsert(BARS, "QQQ", bars(days=40).slice(day, 1))
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_concurrent_writers_of_one_object_lose_nothing(warehouse: Warehouse) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(4, mp_context=context) as pool:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from alpha_pipeline.warehouse.tables.audit import AUDIT
 from alpha_pipeline_tests.defs.test_checks import evaluate, metadata
@@ -10,6 +11,8 @@ from alpha_pipeline_tests.defs.world import LAST, World, forecasts, plant
 KEY = dg.AssetKey(AUDIT.asset_key)
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_the_audit_shows_its_findings_and_the_check_names_the_leak(instance: dg.DagsterInstance, world: World) -> None:
     assert evaluate(instance, world, AUDIT.asset_key, "leak_free").passed
     world.run(instance, "refresh_bars", tickers=["QQQ", "SPY"])

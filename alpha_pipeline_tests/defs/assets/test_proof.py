@@ -42,6 +42,8 @@ def metadata(result: dg.ExecuteInProcessResult, name: str) -> dict[str, Any]:
     return {key: value.value for key, value in event.materialization.metadata.items()}
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.1)
 def test_the_results_job_proves_and_shows_it(instance: dg.DagsterInstance, decided: World) -> None:
     result = decided.run(instance, "results", assets=PROOF)
     assert result.success

@@ -36,6 +36,8 @@ def metadata(instance: dg.DagsterInstance) -> dict[str, object]:
     return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_a_days_results_end_with_a_report_and_its_picture(instance: dg.DagsterInstance, decided: World) -> None:
     result = decided.run(instance, "results")
     assert "tear_sheet" not in "".join(failures(result))
