@@ -53,16 +53,21 @@ class Line:
 
 
 def table(rows: Sequence[Row]) -> list[Line]:
-    """A line for each ticker, and below it what is to be said of it."""
+    """A line for each ticker, and below it what is to be said of it; one for several that failed for one reason."""
     width = max(6, *(len(row.ticker) for row in rows)) if rows else 6
     lines = [Line(_line("ticker".ljust(width), _HEADINGS), "bold")]
+    failed: dict[str, list[str]] = {}
     for row in rows:
         if not row.figures:
-            lines.append(Line(f"{row.ticker.ljust(width)}  failed: {row.words}", "red"))
+            failed.setdefault(row.words, []).append(row.ticker)
             continue
         lines.append(Line(_line(row.ticker.ljust(width), row.figures)))
         if row.words:
             lines.append(Line(row.words, "yellow", _INDENT))
+    for words, tickers in failed.items():
+        alone = f"{tickers[0].ljust(width)}  failed: {words}"
+        together = f"{len(tickers)} failed, {words}: {', '.join(tickers)}"
+        lines.append(Line(alone if len(tickers) == 1 else together, "red"))
     return lines
 
 

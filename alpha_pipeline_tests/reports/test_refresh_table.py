@@ -57,8 +57,16 @@ def test_a_ticker_that_failed_is_a_row_with_its_reason() -> None:
     assert lines[0].split() == ["ticker", "sessions", "first", "last", "new", "revised", "refused"]
     assert lines[1].split() == ["QQQ", "16,123", "1999-03-10", "2026-11-27", "16,123", "16,123", "16,123"]
     assert lines[2].strip() == WORDS
-    assert lines[3].split() == ["WDAY", "failed:", "404"]
+    assert lines[4].split() == ["WDAY", "failed:", "404"]
     assert len(table([])) == 1
+
+
+def test_those_that_failed_for_one_reason_are_named_together() -> None:
+    rows = [Row("SPY", (), "not in two.parquet"), Row("WDAY", (), "404"), Row("NVDA", (), "not in two.parquet")]
+    assert shown(table(rows), is_terminal=False).splitlines()[1:] == [
+        "2 failed, not in two.parquet: SPY, NVDA",
+        "WDAY    failed: 404",
+    ]
 
 
 def test_a_file_is_told_with_what_it_is_read_as_and_one_left_out_with_the_reason() -> None:
