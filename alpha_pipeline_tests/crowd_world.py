@@ -205,7 +205,8 @@ def _refreshing(ground: Ground, seat: int, rounds: int) -> list[Deed]:
 def _refresh(ground: Ground, ticker: str, now: dt.datetime) -> int | None:
     """Bring a ticker up to date; the version stored, or None when it was held already."""
     source = HeardSource(ground.root / "bars.parquet")
-    report = ingest_ticker(ground.warehouse, source, ticker, since=FIRST, through=LAST, now=now)
+    # Each version rewrites all of the history: taken by itself it would be set aside.
+    report = ingest_ticker(ground.warehouse, source, ticker, since=FIRST, through=LAST, now=now, take_corrections=True)
     assert (report.status, report.n_quarantined) == ("complete", 0), report
     return source.heard[-1] if report.changed else None
 
