@@ -609,7 +609,8 @@ def test_the_vote_goes_on_without_the_missing_ticker_and_says_so(tmp_path: Path)
     outcome = process("run", *where, *QUICK)
     assert outcome.code == 0, outcome.err
     assert "6 of 6 bull: strong buy" in outcome.out
-    assert "no bars of META" in outcome.out
+    assert "1 of the 18 tickers followed is not in " in outcome.out
+    assert ": META." in outcome.out
     assert "! 1 of the 18 tickers followed is not in bars.parquet: META." in outcome.out
     position = warehouse.read(next(table for table in TABLES if table.name == "signals.qqq_position")).tail(1)
     assert position["target_weight"].item() > 0

@@ -26,15 +26,15 @@ class Record:
     """How a strategy did.
 
     Attributes:
-        sharpe: annualised, cash at 0; NaN when it never moved, and in a record too short for figures a year.
-        cagr: compound growth a year, fraction; NaN in a record too short for figures a year.
+        sharpe: annualised, cash at 0; None when it never moved, and in a record too short for figures a year.
+        cagr: compound growth a year, fraction; None in a record too short for figures a year.
         max_drawdown: largest fall from a peak, negative fraction.
         equity: at the last close, 1 before the first session.
         sessions: length of the record.
     """
 
-    sharpe: float
-    cagr: float
+    sharpe: float | None
+    cagr: float | None
     max_drawdown: float
     equity: float
     sessions: int
@@ -55,8 +55,8 @@ def record_of(ledger: pl.DataFrame) -> Record:
     is_long = returns.size >= metrics.FEWEST_OF_A_YEAR
     moved = is_long and float(np.std(returns)) > 0
     return Record(
-        sharpe=metrics.sharpe(returns) if moved else math.nan,
-        cagr=metrics.cagr(returns) if is_long else math.nan,
+        sharpe=metrics.sharpe(returns) if moved else None,
+        cagr=metrics.cagr(returns) if is_long else None,
         max_drawdown=metrics.max_drawdown(returns),
         equity=float(ledger.get_column("equity")[-1]),
         sessions=ledger.height,

@@ -154,7 +154,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.wait(10)
 
 
-def assert_all_gone(session: int, patience: float = 60.0) -> None:
+def assert_all_gone(session: int, patience: float = 120.0) -> None:
     """Wait until no process of a session lives; one that stays is named."""
     end = time.monotonic() + patience
     while (left := survivors(session)) and time.monotonic() < end:

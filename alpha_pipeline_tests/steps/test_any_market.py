@@ -5,7 +5,6 @@ Each ends in a card and a report whose figures are finite and stated, or is refu
 
 import datetime as dt
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -165,7 +164,7 @@ def assert_finite_and_stated(ended: Ended) -> None:
     )
     short = {name for name, record in ended.card.record.items() if record.sessions < metrics.FEWEST_OF_A_YEAR}
     assert not yearly & short
-    assert not {name for name in short if math.isfinite(ended.card.record[name].cagr)}
+    assert not {name for name in short if ended.card.record[name].cagr is not None}
     assert ("figures a year (Sharpe, CAGR) are of" in ended.terminal) == bool(short)
     assert ("figures a year (Sharpe, CAGR) are of" in ended.page) == bool(short)
     assert "missing: " not in ended.terminal + ended.page, "that is a consequence"

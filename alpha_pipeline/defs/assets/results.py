@@ -1,7 +1,5 @@
 """Portfolio and evaluation assets: what the signals earned, how good the forecasts were."""
 
-import math
-
 import dagster as dg
 
 from alpha_pipeline.defs.resources import AlphaResource
@@ -31,7 +29,7 @@ def ledger(alpha: AlphaResource) -> dg.MaterializeResult[None]:
     summary = steps.write_ledger(alpha.warehouse())
     metadata: dict[str, float] = {}
     for name, figures in summary.items():
-        ratio = {f"{name}_sharpe": figures.sharpe} if math.isfinite(figures.sharpe) else {}
+        ratio = {} if figures.sharpe is None else {f"{name}_sharpe": figures.sharpe}
         metadata |= {**ratio, f"{name}_equity": figures.equity}
     return dg.MaterializeResult(metadata=metadata)
 
