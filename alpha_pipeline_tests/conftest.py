@@ -17,8 +17,8 @@ ROOM: Final = 6 * 2**30  # bytes; all tests at once take a tenth of it
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
 
-# A graph and its libraries are a million objects that stay. Looking through them for garbage takes a twentieth of the
-# suite; so it is done more seldom, and not among what was there before the first test.
+# A graph and its libraries are many objects that stay, and each search for garbage goes through all of them: it is
+# done more seldom, and not among what was there before the first test.
 gc.set_threshold(100_000, 20, 50)
 
 
