@@ -16,6 +16,7 @@ from alpha_pipeline import sessions
 from alpha_pipeline.ingestion.jumps import split_ratios
 from alpha_pipeline.ingestion.scale import is_held, other_scale
 from alpha_pipeline.ingestion.unsplit import CONFIRMING_SESSIONS, broken, mended
+from alpha_pipeline.ingestion.whole_answer import of_mixed_columns, of_other_calendar
 from alpha_pipeline.ingestion.words import in_words
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.universe import is_index
@@ -44,10 +45,8 @@ LARGEST_VOLUME: Final = 9e18  # what an Int64 holds
 # reverse splits lie ahead of it that its few shares round to none (UVXY to 2014, above 2e8).
 MOSTLY: Final = 0.5
 LARGEST_ROUNDED: Final = 1e6
-# Dates of another calendar or zone: more than this share of the days are no sessions, and as many sessions are missing.
-# A London or Tokyo calendar differs on up to 4 days in 100, a shift by one day on 20.
-OTHER_CALENDAR: Final = 0.1
-FEWEST_DAYS: Final = 10
+# A bar is now and then that of the session before, to the last share (BIL in 2014). Two in a row were filled in.
+REPEATS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,9 @@ def judge(
 ) -> Judgement:
     """Split an answer's rows into accepted and refused.
 
-    Of the rows of one session that all look sound the last is kept; earlier ones that differ are refused, and
-    those that say the same are dropped. A row without any value is an absence and neither accepted nor refused.
+    Of sound rows of one session that differ, the one that is held is kept; of the newest session the last, for it may
+    have been under way at the first; else none. Those that say the same are one. A row without any value is an absence
+    and neither accepted nor refused.
 
     Args:
         answer: what a source said.
@@ -84,11 +84,11 @@ def judge(
     rows = answer.bars.filter(~_is_empty())
     if is_index(answer.ticker):
         rows = rows.with_columns(pl.col("volume").fill_nan(None).fill_null(0.0))
-    rows = rows.with_columns(reason=pl.coalesce(_of_other_calendar(rows), _first_broken(through)))
+    rows = rows.with_columns(reason=pl.coalesce(of_other_calendar(rows), _first_broken(through)))
+    rows = rows.with_columns(reason=pl.coalesce("reason", of_mixed_columns(rows.get_column("reason"))))
     sound = rows.filter(pl.col("reason").is_null())
     sound = sound.unique(["session", *VALUES], keep="last", maintain_order=True)
-    superseded = pl.col("session").is_duplicated() & ~pl.col("session").is_last_distinct()
-    sound = sound.with_columns(reason=pl.when(superseded).then(pl.lit("duplicate")))
+    sound = sound.with_columns(reason=pl.when(_is_contradicted(sound, held)).then(pl.lit("duplicate")))
     single = sound.filter(pl.col("reason").is_null()).sort("session")
     single = single.with_columns(reason=_between_rows(single, held, splits, answer.ticker))
     on_one_scale = single.filter(pl.col("reason").is_null())
@@ -117,13 +117,38 @@ def _between_rows(rows: pl.DataFrame, held: pl.DataFrame, splits: Mapping[dt.dat
     prints = single.filter(_is_suspicious()).get_column("index")
     is_print = rows.with_row_index().get_column("index").is_in(prints.implode())
     lost = _lost_volume(rows, held) if not is_index(ticker) else pl.lit(value=False)
+    repeated = [_is_repeated(n) for n in range(REPEATS)]
     rules = (
         ("other_scale", pl.Series(prices)),
         ("suspicious_print", is_print),
         ("adj_close_other_scale", pl.Series(adjusted)),
         ("volume_lost", lost),
+        ("repeated", pl.any_horizontal(repeated)),
     )
     return rows.select(reason=pl.coalesce(pl.when(broken).then(pl.lit(name)) for name, broken in rules)).to_series()
+
+
+def _is_repeated(n_before: int) -> pl.Expr:
+    """Whether a bar that moves is one of `REPEATS` in a row that repeat the one before; `n_before` of them before it."""
+    moved = pl.col("high") > pl.col("low") * (1 + TOLERANCE)
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in VALUES) & moved
+    run = pl.all_horizontal(same.shift(n_before - at) for at in range(REPEATS))
+    return run.fill_null(value=False)
+
+
+def _is_contradicted(sound: pl.DataFrame, held: pl.DataFrame) -> pl.Series:
+    """Whether a row is one of several that differ for a session, and not the one that is to be believed.
+
+    Args:
+        sound: rows that are sound each by itself and differ from one another.
+        held: the ticker's `raw.bars`.
+    """
+    day, known = pl.col("session"), pl.col("known")
+    last_known = known & (known.cum_sum().over(day) == known.sum().over(day))
+    newest = day.is_last_distinct() & (day == day.max())
+    believed = pl.when(known.any().over(day)).then(last_known).otherwise(newest)
+    rows = sound.select("session", known=pl.Series(is_held(sound, held), dtype=pl.Boolean))
+    return rows.select(contradicted=day.is_duplicated() & ~believed).to_series()
 
 
 def _lost_volume(rows: pl.DataFrame, held: pl.DataFrame) -> pl.Expr:
@@ -132,18 +157,6 @@ def _lost_volume(rows: pl.DataFrame, held: pl.DataFrame) -> pl.Expr:
     is_traded = len(volumes) > 0 and (volumes > 0).sum() >= MOSTLY * len(volumes)
     moved = pl.col("high") > pl.col("low") * (1 + TOLERANCE)
     return (pl.col("volume") == 0) & moved & (pl.col("close") < LARGEST_ROUNDED) & pl.lit(is_traded)
-
-
-def _of_other_calendar(rows: pl.DataFrame) -> pl.Expr:
-    """The reason for every row of an answer whose days are those of another calendar, or shifted; else null."""
-    days = set(rows.get_column("session").drop_nulls())
-    none = pl.lit(None, dtype=pl.String)
-    if len(days) < FEWEST_DAYS:
-        return none
-    expected = set(sessions.between(min(days), max(days)))
-    outside, missing = len(days - expected), len(expected - days)
-    is_other = min(outside, missing) > OTHER_CALENDAR * len(days)
-    return pl.when(pl.col("session").is_not_null()).then(pl.lit("other_calendar")) if is_other else none
 
 
 def quarantined(held: pl.DataFrame, refused: pl.DataFrame, source: str, now: dt.datetime) -> pl.DataFrame:

@@ -32,7 +32,7 @@ _FORMS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "volume_missing": (("volume",), "a number of shares"),
     "volume_negative": (("volume",), "0 shares or more"),
     "volume_too_large": (("volume",), "a number of shares that can be"),
-    "duplicate": (("close",), "one row a session"),
+    "duplicate": (("close",), "one row a session, or rows that agree"),
     "suspicious_print": (("close",), "a price near those before and after it"),
 }
 

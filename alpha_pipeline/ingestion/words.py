@@ -10,6 +10,9 @@ MEANINGS: Final = {
     "unexplained_move": "lie after a jump by a split ratio that no action explains, or that a listed split left",
     "unlisted_split": "lie before a jump that only a split explains: none is listed, so they are on another basis",
     "volume_lost": "move without any volume, while the ticker's other bars have one",
+    "repeated": "repeat the bars before them to the last share: they were filled in",
+    "columns_mixed": "look sound in an answer that has an open or a close outside the range of many days: a column is "
+    "shifted or of something else",
     "other_calendar": "belong to an answer whose days are shifted or of another calendar: many are no sessions, and as "
     "many sessions are missing",
 }

@@ -32,7 +32,7 @@ def row() -> Callable[..., dict[str, Any]]:
             "low": price * 0.98,
             "close": price,
             "adj_close": price * 0.9,
-            "volume": 1000.0,
+            "volume": 1000.0 + (session.day if session else 0),  # no market repeats a bar to the last share
             "is_final": True,
         }
         return made | given

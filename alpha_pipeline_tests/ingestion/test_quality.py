@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -63,17 +64,65 @@ def test_float32_noise_is_no_violation(days: Days, row: Row, answer: MakeAnswer)
 
 
 def test_an_index_has_no_volume(days: Days, row: Row, answer: MakeAnswer) -> None:
-    rows = [row(days[0], volume=None), row(days[1], volume=NAN), row(days[2], volume=0.0)]
+    rows = [row(days[0], volume=None), row(days[1], 101.0, volume=NAN), row(days[2], volume=0.0)]
     judged = judge(answer(rows, ticker="^VIX"), THROUGH)
     assert judged.accepted["volume"].to_list() == [0.0, 0.0, 0.0]
     assert judge(answer(rows), THROUGH).refused["reason"].to_list() == ["volume_missing"] * 2
 
 
-def test_of_rows_that_differ_the_last_sound_one_is_kept(days: Days, row: Row, answer: MakeAnswer) -> None:
-    rows = [row(days[0], 100.0), row(days[0], 101.0), row(days[0], close=None), row(days[1])]
+def test_of_rows_that_differ_for_the_newest_session_the_last_sound_one_is_kept(
+    days: Days, row: Row, answer: MakeAnswer
+) -> None:
+    rows = [row(days[0]), row(days[1], 100.0), row(days[1], 101.0), row(days[1], close=None)]
     judged = judge(answer(rows), THROUGH)
-    assert judged.accepted["close"].to_list() == [101.0, 100.0]
+    assert judged.accepted["close"].to_list() == [100.0, 101.0]
     assert judged.refused.select("reason", "close").rows() == [("duplicate", 100.0), ("price_missing", None)]
+
+
+def test_of_rows_that_differ_for_an_older_session_none_is_believed_but_the_one_that_is_held(
+    days: Days, row: Row, answer: MakeAnswer
+) -> None:
+    twice = [row(days[1], 100.0), row(days[1], 101.0), row(days[1], 101.0, volume=7.0)]
+    rows = [row(days[0]), *twice, row(days[2])]
+    judged = judge(answer(rows), THROUGH)
+    assert judged.accepted["session"].to_list() == [days[0], days[2]]
+    assert judged.refused["reason"].to_list() == ["duplicate"] * 3
+    held = answer(twice[:1]).bars
+    assert judge(answer(rows), THROUGH, held).accepted["close"].to_list() == [100.0] * 3
+    held = answer(twice[1:2]).bars  # two rows have its closes
+    assert judge(answer(rows), THROUGH, held).accepted["session"].to_list() == list(days[:3])
+
+
+def test_bars_that_repeat_those_before_them_were_filled_in(days: Days, row: Row, answer: MakeAnswer) -> None:
+    rows = [row(day, 100 + place) for place, day in enumerate(days)]
+    for n_repeats, filled in ((1, []), (2, list(days[5:7])), (4, list(days[5:9])), (7, list(days[5:]))):
+        repeated = [*rows[:5], *(rows[4] | {"session": day} for day in days[5 : 5 + n_repeats]), *rows[5 + n_repeats :]]
+        judged = judge(answer(repeated), THROUGH)
+        assert judged.refused.rows_by_key("reason", named=True).keys() <= {"repeated"}
+        assert judged.refused["session"].to_list() == filled
+        assert ("filled in" in " ".join(judged.notes)) == bool(filled)
+    flat = [row(day, open=5.0, high=5.0, low=5.0, close=5.0, adj_close=5.0, volume=0.0) for day in days]
+    assert judge(answer(flat), THROUGH).refused.is_empty()  # a ticker that is not traded
+
+
+@pytest.mark.parametrize("column", ["open", "close"])
+def test_a_column_that_is_shifted_by_a_row_takes_the_whole_answer_with_it(
+    row: Row, answer: MakeAnswer, column: str
+) -> None:
+    days = sessions.between(dt.date(2023, 1, 3), dt.date(2023, 12, 29))
+    rng = np.random.default_rng(7)
+    prices = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, len(days))))
+    rows = [row(day, float(price)) for day, price in zip(days, prices, strict=True)]
+    for place in range(len(rows) - 1, 0, -1):
+        rows[place][column] = rows[place - 1][column]
+    judged = judge(answer(rows), THROUGH)
+    assert judged.accepted.is_empty()
+    assert set(judged.refused["reason"]) == {f"{column}_outside_range", "columns_mixed"}
+    assert "a column is shifted" in " ".join(judged.notes)
+    few = [row(day, float(price)) for day, price in zip(days, prices, strict=True)]
+    for place in (10, 50, 51, 52, 90, 130):
+        few[place][column] *= 1.1
+    assert judge(answer(few), THROUGH).accepted.height == len(days) - 6
 
 
 def test_rows_that_say_the_same_are_one(days: Days, row: Row, answer: MakeAnswer) -> None:
@@ -146,10 +195,11 @@ def test_a_listed_split_that_was_not_carried_through_is_mended(
 ) -> None:
     rows = moved(days, row, factor, 8)
     for place in range(8):
-        rows[place]["volume"] = 1000.0 * factor
+        rows[place]["volume"] *= factor
     judged = judge(answer(rows, [(days[8], "split", split)]), THROUGH)
     assert judged.refused.is_empty()
-    told = judge(answer([row(day, 100.0 * factor * (1 + 0.002 * i)) for i, day in enumerate(days)]), THROUGH).accepted
+    right = [row(day, 100.0 * factor * (1 + 0.002 * i)) for i, day in enumerate(days)]
+    told = judge(answer(right), THROUGH).accepted
     assert judged.accepted.drop("ticker", "session", "is_final").to_numpy() == pytest.approx(
         told.drop("ticker", "session", "is_final").to_numpy()
     )
@@ -157,7 +207,7 @@ def test_a_listed_split_that_was_not_carried_through_is_mended(
     # With volumes that are on the new basis already, prices alone are mended.
     if split != 1.5:
         again = judge(answer(moved(days, row, factor, 8), [(days[8], "split", split)]), THROUGH).accepted
-        assert again["volume"].to_list() == [1000.0] * 12
+        assert again["volume"].to_list() == told["volume"].to_list()
         assert again["close"].to_list() == pytest.approx(told["close"].to_list())
     assert judge(answer(moved(days, row, 1.0, 8), [(days[8], "split", split)]), THROUGH).refused.is_empty()
 

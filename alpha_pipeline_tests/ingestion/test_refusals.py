@@ -60,9 +60,9 @@ def test_nothing_is_said_of_sound_rows_and_a_day_without_trading_is_not_missed()
     assert (told.n_refused, told.n_lost) == (1, 0)
 
 
-def test_a_duplicate_is_refused_and_its_session_is_held() -> None:
+def test_rows_that_contradict_each_other_are_refused_and_their_session_is_missed() -> None:
     told = judged(volume=(DAYS[3], 6.0), session=(DAYS[3], DAYS[2]))
-    assert (told.n_refused, told.n_lost) == (1, 0)
+    assert (told.n_refused, told.n_lost) == (2, 1)
     assert "expected one row a session" in told.words
 
 

@@ -59,7 +59,11 @@ def test_a_holding_that_is_gone_is_told_each_evening_and_after_five_how_to_stop_
 ) -> None:
     days = [*EVENINGS, *(sessions.offset(LAST, place) for place in (1, 2))]
     rows = bars["QQQ"]
-    later = [rows.tail(1).with_columns(session=pl.lit(day), ticker=pl.lit("QQQ")) for day in days if day > LAST]
+    later = [
+        rows.tail(1).with_columns(pl.col("volume") + day.day, session=pl.lit(day), ticker=pl.lit("QQQ"))
+        for day in days
+        if day > LAST
+    ]
     source = Yahoo({"QQQ": pl.concat([rows, *later]), "WDAY": rows.with_columns(ticker=pl.lit("WDAY"))})
     said = []
     for day in days:
@@ -159,6 +163,7 @@ def test_few_refused_rows_whose_sessions_are_held_are_told_and_many_have_to_be_l
     warehouse: Warehouse, bars: Bars, n_twice: int, grave: tuple[str, ...]
 ) -> None:
     twice = bars["QQQ"].tail(n_twice + 3).head(n_twice).with_columns(pl.col("volume") + 1)
+    evening(warehouse, FrameSource({"QQQ": bars["QQQ"]}), ["QQQ"], LAST)
     evening(warehouse, FrameSource({"QQQ": pl.concat([twice, bars["QQQ"]])}), ["QQQ"], LAST)
     assert bars["QQQ"].height < 200
     found = bar_problems(warehouse)
