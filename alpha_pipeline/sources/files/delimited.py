@@ -21,6 +21,9 @@ LOOK_FOR_HEADER: Final = 40
 KNOWN_NAMES: Final = 2
 # Fields beyond the header's, in which a line that is too long ends.
 SPARE: Final = 8
+# A last cell is cut off if it is shorter than all of so many before it, and no end of line follows.
+FEWEST_BEFORE: Final = 20
+CUT_OFF: Final = " (the file ends here)"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,21 @@ def read_text(data: bytes) -> Text:
             f"has lines with more fields than its header names ({too_long.sum()}, the first {first!r}): a decimal or "
             f"thousands mark is the delimiter {delimiter!r} too. Write it with ; between the fields, or in quotes"
         )
-    return Text(names, rows.select(str(i) for i in range(width)), delimiter, too_long)
+    rows = rows.select(str(i) for i in range(width))
+    return Text(names, rows if text.endswith("\n") else _without_cut_off(rows), delimiter, too_long)
+
+
+def _without_cut_off(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows; a last cell that was cut off with the rest of the file is no number any more.
+
+    29,117,000 shares of which 2911 were written before the disk was full look like a number.
+    """
+    last = rows.columns[-1]
+    lengths = rows[last].str.len_chars().to_list()
+    if len(lengths) <= FEWEST_BEFORE or None in lengths or lengths[-1] >= min(lengths[:-1]):
+        return rows
+    is_last = pl.int_range(pl.len()) == pl.len() - 1
+    return rows.with_columns(pl.when(is_last).then(pl.col(last) + CUT_OFF).otherwise(last))
 
 
 def _header(lines: list[str]) -> tuple[str, list[tuple[int, list[str]]], int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from alpha_pipeline import sessions
 from alpha_pipeline.errors import SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import ANSWER_SCHEMA
 from alpha_pipeline.sources.files.source import FilesSource
@@ -44,6 +45,20 @@ def test_csv_with_any_case_and_extra_columns(tmp_path: Path) -> None:
         "volume": 1000.0,
         "is_final": True,
     }
+
+
+@pytest.mark.parametrize("n_lost", [1, 2, 3])
+def test_a_number_that_the_end_of_a_file_cut_off_is_none(tmp_path: Path, n_lost: int) -> None:
+    days = sessions.between(dt.date(2024, 1, 2), dt.date(2024, 3, 1))
+    rows = [f"QQQ,{day},400,402,399,401,{40_000_000 + place}" for place, day in enumerate(days)]
+    text = "\n".join(["Ticker,Date,Open,High,Low,Close,Volume", *rows])
+    path = tmp_path / "bars.csv"
+    path.write_text(text)  # an end of line is not asked for
+    assert FilesSource(path).fetch("QQQ", days[0], days[-1]).bars["volume"].null_count() == 0
+    path.write_text(text[:-n_lost])
+    answer = FilesSource(path).fetch("QQQ", days[0], days[-1])
+    assert answer.bars.filter(pl.col("volume").is_null())["session"].to_list() == [days[-1]]
+    assert "the file ends here" in answer.notes[0]
 
 
 def test_close_stands_for_an_adjusted_close_that_the_file_has_not(tmp_path: Path) -> None:
