@@ -129,7 +129,7 @@ def _between_rows(rows: pl.DataFrame, held: pl.DataFrame, splits: Mapping[dt.dat
 
 
 def _is_repeated(n_before: int) -> pl.Expr:
-    """Whether a bar that moves is one of `REPEATS` in a row that repeat the one before; `n_before` of them before it."""
+    """Whether a bar that moves is one of `REPEATS` in a row that repeat the one before, with `n_before` ahead of it."""
     moved = pl.col("high") > pl.col("low") * (1 + TOLERANCE)
     same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in VALUES) & moved
     run = pl.all_horizontal(same.shift(n_before - at) for at in range(REPEATS))

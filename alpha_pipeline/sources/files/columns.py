@@ -49,7 +49,8 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
         "adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjustedcloseprice",
         "adjclosingprice", "adjustedclosingprice", "closingpriceadjusted", "closepriceadjusted", "priceadjusted",
         "adjprice", "adjustedprice", "adjlast", "adjc", "adjcp",
-        "adjcls", "adjusted", "aclose", "cierreajustado", "totalreturnclose", "bereinigterschlusskurs", "schlusskursbereinigt",
+        "adjcls", "adjusted", "aclose", "cierreajustado", "totalreturnclose",
+        "bereinigterschlusskurs", "schlusskursbereinigt",
     ),
     "adj_volume": ("adjvolume", "adjustedvolume", "adjvol", "volumeadj", "volumeadjusted"),
     "dividend": (
