@@ -22,6 +22,10 @@ FIRST_COOLING: Final = 60
 LONGEST_COOLING: Final = 1800
 PATIENCE: Final = 240
 FIRST_PAUSE: Final = 2
+STATE: Final = "pace.json"
+_NUMBERS: Final = ("cooling_until", "next_at", "refusals")
+_LATEST: Final = 1e12  # seconds since the epoch; no clock says as much
+_MOST_REFUSALS: Final = 64  # in a row; the periods have stopped growing long before
 
 
 class Pace:
@@ -43,7 +47,7 @@ class Pace:
     ) -> None:
         self.folder = folder
         self.sleep = sleep
-        self._state = SharedState(folder / "pace.json")
+        self._state = SharedState(folder / STATE)
         self._interval = 1 / requests_per_second
         self._clock = clock
         # Waiting for a file lock is polling; the threads of one process queue without it.
@@ -66,7 +70,7 @@ class Pace:
 
     def cooling(self) -> float:
         """Seconds until the server may be asked again; 0 when it may be asked now."""
-        left = float(self._state.read().get("cooling_until", 0.0)) - self._clock()
+        left = _number(self._state.read(), "cooling_until") - self._clock()
         return max(0.0, min(left, 2 * LONGEST_COOLING * self._interval))
 
     def refused(self) -> None:
@@ -74,9 +78,9 @@ class Pace:
 
         def begin(state: State) -> State | None:
             now = self._clock()
-            if state.get("cooling_until", 0.0) > now:  # asked before the refusal was known
+            if _number(state, "cooling_until") > now:  # asked before the refusal was known
                 return None
-            refusals = int(state.get("refusals", 0)) + 1
+            refusals = min(int(_number(state, "refusals")), _MOST_REFUSALS) + 1
             length = min(FIRST_COOLING * 2 ** (refusals - 1), LONGEST_COOLING) * self._interval
             return {**state, "refusals": refusals, "cooling_until": now + length * _jitter(1.0)}
 
@@ -111,20 +115,33 @@ class Pace:
         def take(state: State) -> State | None:
             nonlocal delay
             now = self._clock()
-            ends = float(state.get("cooling_until", 0.0))
+            ends = _number(state, "cooling_until")
             if ends - now > 2 * LONGEST_COOLING * self._interval:  # the clock was set back
                 state["cooling_until"] = ends = now
             if ends - now > PATIENCE * self._interval:
                 raise CoolingError(ends - now)
-            taken = float(state.get("next_at", 0.0))
+            taken = _number(state, "next_at")
             slot = max(now, ends, taken if taken - now < LONGEST_COOLING * self._interval else now)
             delay = slot - now
-            self._was_refused = bool(state.get("refusals"))
+            self._was_refused = _number(state, "refusals") > 0
             return {**state, "next_at": slot + self._interval}
 
         with self._threads:
             self._state.update(take)
         return delay
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a file of a pace says what it should; one that is not there does."""
+    held = SharedState.held(path)
+    return held is not None and all(_number(held, name) == held.get(name, 0.0) for name in _NUMBERS)
+
+
+def _number(state: State, name: str) -> float:
+    """A number of the state from 0 on; 0 where a damaged file holds something else."""
+    held = state.get(name, 0.0)
+    is_number = isinstance(held, int | float) and not isinstance(held, bool)
+    return float(held) if is_number and 0 <= held < _LATEST else 0.0
 
 
 def _jitter(least: float) -> float:

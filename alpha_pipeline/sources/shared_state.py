@@ -26,11 +26,18 @@ class SharedState:
 
     def read(self) -> State:
         """What is held; empty when there is no file yet, or one that a killed process left unreadable."""
+        return self.held(self._path) or {}
+
+    @staticmethod
+    def held(path: Path) -> State | None:
+        """What a file holds, empty where there is none; None where it cannot be read as such a state."""
         try:
-            held = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
+            held = json.loads(path.read_bytes())
+        except FileNotFoundError:
             return {}
-        return held if isinstance(held, dict) else {}
+        except (OSError, ValueError, RecursionError):
+            return None
+        return held if isinstance(held, dict) else None
 
     def update(self, change: Callable[[State], State | None]) -> State:
         """Replace the object by what `change` makes of it, None leaves it; returns what is held then."""

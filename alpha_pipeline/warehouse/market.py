@@ -4,11 +4,15 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final, get_args
 
-from alpha_pipeline.errors import AlphaError, MarketMismatchError
-from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.errors import MarketMismatchError
+from alpha_pipeline.settings import Settings, SourceKind, load_settings
 from alpha_pipeline.sources.base import MARKET_FILE
+from alpha_pipeline.warehouse.state import read_state
 from alpha_pipeline.warehouse.store import Warehouse
+
+_FIX: Final = "It says which market the warehouse holds; restore it, or use another folder (--warehouse)."
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def read_market(warehouse: Warehouse) -> MarketRecord | None:
     """The market a warehouse holds, or None while it is empty.
 
     Raises:
-        AlphaError: `market.json` cannot be read.
+        StateError: `market.json` cannot be read.
     """
     data = warehouse.objects.get(MARKET_FILE)
     return None if data is None else _parse(data, warehouse)
@@ -47,7 +51,7 @@ def settings_of_market(overrides: Mapping[str, str | None]) -> Settings:
 
     Raises:
         SettingError: a value that the setting cannot take.
-        AlphaError: `market.json` cannot be read.
+        StateError: `market.json` cannot be read.
     """
     settings = load_settings(overrides)
     market = read_market(Warehouse(settings.warehouse))
@@ -75,10 +79,11 @@ def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
 
 
 def _parse(data: bytes, warehouse: Warehouse) -> MarketRecord:
-    try:
-        return MarketRecord(**json.loads(data))
-    except (ValueError, TypeError):
-        raise AlphaError(
-            f"{warehouse.root / MARKET_FILE} cannot be read. It says which market the warehouse holds; restore it, or "
-            "use another folder (--warehouse)."
-        ) from None
+    return read_state(data, warehouse.root / MARKET_FILE, _record, _FIX)
+
+
+def _record(held: Any) -> MarketRecord:  # noqa: ANN401  whatever JSON holds
+    record = MarketRecord(**held)
+    if record.kind not in get_args(SourceKind) or not isinstance(record.market, str):
+        raise ValueError(record)
+    return record

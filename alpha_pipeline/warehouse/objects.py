@@ -15,6 +15,8 @@ from typing import Protocol
 
 from filelock import FileLock
 
+from alpha_pipeline.warehouse.places import LOCKS
+
 
 class Objects(Protocol):
     """Keys are relative POSIX paths; values are bytes."""
@@ -87,7 +89,7 @@ class LocalObjects:
 
         Two updates of a key never overlap.
         """
-        locks = self.root / ".locks"
+        locks = self.root / LOCKS
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock"):
             data = change(self.get(key))

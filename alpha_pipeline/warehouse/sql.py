@@ -17,12 +17,12 @@ from filelock import FileLock, Timeout
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.warehouse import result_types
 from alpha_pipeline.warehouse.interruption import interruptible
+from alpha_pipeline.warehouse.places import PINNED
 from alpha_pipeline.warehouse.result_types import Purpose
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.views import EMPTY, empty_object, escaped, has_empty_object, literal, statements
 
-_PINNED: Final = ".pinned"
 # A folder is locked a moment after it is made: one without a lock gets a minute.
 _GRACE_S: Final = 60.0
 _Type = duckdb.StatementType
@@ -214,7 +214,7 @@ def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[_Place]:
     """
     _sweep(warehouse.root)
     try:
-        own = Path(tempfile.mkdtemp(dir=warehouse.root, prefix=_PINNED))
+        own = Path(tempfile.mkdtemp(dir=warehouse.root, prefix=PINNED))
         place = _Place(own, None)
     except OSError:
         own = Path(tempfile.mkdtemp(prefix="alpha_sql"))
@@ -250,7 +250,7 @@ def _link(path: Path, target: Path) -> None:
 
 def _sweep(root: Path) -> None:
     """Remove what killed queries left: the system let go of their locks."""
-    for folder in root.glob(f"{_PINNED}*"):
+    for folder in root.glob(f"{PINNED}*"):
         with suppress(OSError, Timeout):
             if time.time() - folder.stat().st_mtime > _GRACE_S:
                 with FileLock(folder / "lock", blocking=False):
