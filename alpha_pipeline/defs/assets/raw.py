@@ -59,6 +59,11 @@ def raw_tables(
     settings, warehouse, source = alpha.settings(), alpha.warehouse(), alpha.source()
     asked, wait_s = context.partition_keys, REQUESTS_BETWEEN_ROUNDS / settings.yahoo_rate
     outcomes: dict[str, Outcome] = {}
+
+    def tell(words: str) -> None:
+        context.log.warning(words)
+        steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), words, notice=words))
+
     for ticker, outcome in refresh(
         warehouse,
         source,
@@ -68,6 +73,7 @@ def raw_tables(
         wait_s=wait_s,
         take_corrections=config.take_corrections,
         since=settings.since,
+        tell=tell,
     ):
         outcomes[ticker] = outcome
         steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), ticker))

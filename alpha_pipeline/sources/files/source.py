@@ -61,6 +61,11 @@ class FilesSource:
         """One: there is nothing to wait for."""
         return 1
 
+    @property
+    def waits(self) -> None:
+        """None: it answers from this machine."""
+        return
+
     def tickers(self) -> frozenset[str]:
         """The tickers that the files hold.
 
