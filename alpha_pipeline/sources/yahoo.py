@@ -167,7 +167,6 @@ class YahooSource:
                 cause = _in_words(error)
             else:
                 self._keep_zone(ticker, history)
-                self._waits.answered()
                 return bars, actions
             if attempt < ATTEMPTS:
                 self._pace.pause(attempt)

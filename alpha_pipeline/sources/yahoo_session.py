@@ -66,6 +66,8 @@ class YahooSession(Session[Response]):
         response = super().request(method, url, *args, **kwargs)
         if is_for_cookie:
             self._cookie = response
+        if response.status_code not in {429, *range(500, 600)}:
+            self._waits.answered()
         if asked.path.startswith(CHART) and response.status_code in {404, 429, *range(500, 600)}:
             after = _seconds(response.headers.get("Retry-After"))
             raise ChartRefusedError(response.status_code, _reason(response.content), after)

@@ -199,7 +199,7 @@ def ingest_ticker(
     if newest > through:
         raise AlphaError(
             f"{ticker}: the warehouse holds {newest}, which has not closed yet by this machine's clock: it was once "
-            "ahead, or is behind now. Set it right; if it is right, those are no bars, and another --warehouse has none."
+            "ahead, or is behind now. Set it right; otherwise those are no bars: use another --warehouse."
             if newest > calendar.last_closed(machine_now())
             else f"{ticker}: the warehouse already holds {newest}, after {through}. "
             "Give a replay of the past a folder of its own (--warehouse)."
