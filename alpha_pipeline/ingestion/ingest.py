@@ -94,5 +94,15 @@ def ingest(
         coverage=coverage.cover(answer.ticker, compared.bars, through),
         refused=refused,
         needs_full_history=compared.needs_full_history,
-        notes=(*judged.notes, *rewriting_in_words(held, aside, compared.n_compared)),
+        notes=(*judged.notes, *_of_clock(compared.n_ahead), *rewriting_in_words(held, aside, compared.n_compared)),
     )
+
+
+def _of_clock(n_ahead: int) -> list[str]:
+    if not n_ahead:
+        return []
+    words = (
+        f"{n_ahead} held bars were stamped with a time that had not come yet: this machine's clock was ahead when they "
+        "were fetched, or is behind now. They were compared as if fetched before; set the clock right if it is wrong"
+    )
+    return [words]

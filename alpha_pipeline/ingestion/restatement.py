@@ -51,6 +51,7 @@ class Comparison:
             bars, and earlier rows are held: those are still on the old basis.
         set_aside: bars of the answer that would rewrite the history, columns of `BARS_SCHEMA`; none of them was taken.
         n_compared: final bars that both hold.
+        n_ahead: held bars whose time lies after this machine's clock, of those that both hold.
     """
 
     bars: pl.DataFrame
@@ -58,6 +59,7 @@ class Comparison:
     needs_full_history: bool
     set_aside: pl.DataFrame
     n_compared: int
+    n_ahead: int
 
 
 def compare(
@@ -108,7 +110,8 @@ def compare(
     added = fresh.select(*BARS_SCHEMA).join(kept, on="session", how="anti")
     bars = pl.concat([kept, added, _rescaled(stranded, now)]).sort("session")
     n_compared = pairs.filter("is_final").height + aside.join(held.filter("is_final"), on="session").height
-    return Comparison(bars, revisions, _needs_full_history(held, pairs, changed), aside, n_compared)
+    n_ahead = pairs.filter(pl.col("fetched_at") > clock).height
+    return Comparison(bars, revisions, _needs_full_history(held, pairs, changed), aside, n_compared, n_ahead)
 
 
 def _restamped(kept: pl.DataFrame, fresh: pl.DataFrame, clock: dt.datetime) -> pl.DataFrame:

@@ -1,8 +1,8 @@
 """How long a source on a network keeps whoever asks waiting: for what, and when it is enough.
 
 A refresh may wait in vain for so long in all and no longer, whatever it is that does not answer: a refusal for asking
-too much, a server that hangs or is not there. Time that ended in an answer, however odd, is not counted. After that nobody is asked
-any more, the tickers left have failed, and the refresh ends with what it has.
+too much, a server that hangs or is not there. Time that ended in an answer, however odd, is not counted. After that
+nobody is asked any more, the tickers left have failed, and the refresh ends with what it has.
 """
 
 import math
