@@ -10,7 +10,7 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 # A room may import itself and the rooms before it. Modules on one line stand on the same floor.
 FLOORS = [
     ["errors"],
-    ["universe", "settings", "sessions", "alerts", "digits", "failures"],
+    ["universe", "settings", "sessions", "alerts", "digits", "failures", "interruption"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],
