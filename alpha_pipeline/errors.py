@@ -30,6 +30,19 @@ class UsageError(AlphaError):
     """The call itself is wrong: an unknown option value, a name that cannot be a ticker."""
 
 
+class DefectError(AlphaError):
+    """A defect of ours in a step, of which nothing but its words and its traceback is left.
+
+    Args:
+        message: what failed, in a line.
+        trace: its traceback as text, to be reported.
+    """
+
+    def __init__(self, message: str, trace: str) -> None:
+        self.trace = trace
+        super().__init__(message)
+
+
 class SettingError(UsageError):
     """A setting has a value that it cannot take."""
 

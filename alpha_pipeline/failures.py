@@ -54,7 +54,7 @@ def words(error: BaseException) -> str | None:
 
     The innermost cause that is known is said: a library wraps what the system told it.
     """
-    for one in reversed([*_chain(error)]):
+    for one in reversed([*chain(error)]):
         notes = "\n".join(getattr(one, "__notes__", ()))
         said = told(type(one).__name__, f"{one}\n{notes}" if notes else str(one), module=type(one).__module__)
         if said is not None:
@@ -119,7 +119,7 @@ def _of_sqlite(text: str) -> str:
     return _short(f"{where}: {cause}. {fix[0].upper()}{fix[1:]}.")
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """An error and what led to it, outermost first."""
     seen: set[int] = set()
     one: BaseException | None = error

@@ -11,7 +11,7 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 FLOORS = [
     ["words"],
     ["errors"],
-    ["universe", "settings", "sessions", "alerts", "digits", "failures"],
+    ["universe", "settings", "sessions", "alerts", "digits", "failures", "interruption"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],

@@ -23,7 +23,7 @@ def look(patient: Patient) -> Iterator[Finding]:
     if read_market(warehouse) is None:
         return
     rows = {row["ticker"]: row for row in warehouse.read(COVERAGE).iter_rows(named=True)}
-    yield _core(rows, calendar.last_closed(patient.settings.now()))
+    yield _core(rows, calendar.last_closed(patient.settings.now()), last_wanted(patient.settings))
     yield _sessions(rows, expected(warehouse)[0], patient.settings)
     yield from _gone(warehouse, rows)
     late = ahead(warehouse, machine_now())
@@ -31,15 +31,18 @@ def look(patient: Patient) -> Iterator[Finding]:
     yield from _last_refresh(warehouse)
 
 
-def _core(rows: Mapping[str, Mapping[str, Any]], closed: dt.date) -> Finding:
-    """Whether what the signals rest on was complete at the last refresh."""
+def _core(rows: Mapping[str, Mapping[str, Any]], closed: dt.date, wanted: dt.date) -> Finding:
+    """Whether what the signals rest on is complete up to now, whatever the last refresh said of it."""
     status = {ticker: row["status"] for ticker, row in rows.items()}
     lacking = [ticker for ticker in CORE if status.get(ticker) != "complete"]
-    detail = "all complete" if not lacking else "; ".join(f"{t}: {status.get(t, 'no bars')}" for t in lacking)
-    held_to = [row["last_session"] for row in rows.values() if row["last_session"] is not None]
-    detail += f"; bars to {max(held_to, default='-')}, the last closed session is {closed}"
-    fix = "" if not lacking else '. `alpha sql "from raw.coverage"` tells more'
-    return Finding("core tickers", not lacking, detail + fix)
+    lasts = [rows[ticker]["last_session"] for ticker in CORE if ticker in rows and rows[ticker]["last_session"]]
+    late = [last for last in lasts if last < wanted]
+    said = [f"{ticker}: {status.get(ticker, 'no bars')}" for ticker in lacking]
+    said += [f"{len(late)} of {len(CORE)} end early, {sessions_behind(max(late), wanted)} at the least"] if late else []
+    detail = "; ".join(said) or "all complete"
+    detail += f"; bars to {max(lasts, default='-')}, the last closed session is {closed}"
+    fix = '. `alpha sql "from raw.coverage"` tells more' if lacking else ""
+    return Finding("core tickers", not said, detail + fix)
 
 
 def _sessions(rows: Mapping[str, Mapping[str, Any]], names: list[str], settings: Settings) -> Finding:

@@ -47,8 +47,13 @@ class SharedState:
             if made is None or made == held:
                 return held
             temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(made))
-            temporary.replace(self._path)
+            try:
+                temporary.write_text(json.dumps(made))
+                temporary.replace(self._path)
+            except OSError as error:
+                temporary.unlink(missing_ok=True)
+                error.filename = error.filename or str(self._path)
+                raise
             return made
 
 

@@ -79,8 +79,10 @@ class LocalObjects:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105  the tests make this very call fail
-        except BaseException:
+        except BaseException as error:
             Path(temporary).unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:  # a full disk says not of what
+                error.filename = str(path)
             raise
         _sync_folder(path.parent)
 

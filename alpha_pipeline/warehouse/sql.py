@@ -14,9 +14,9 @@ import duckdb
 import polars as pl
 from filelock import FileLock, Timeout
 
+from alpha_pipeline import interruption
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.warehouse import result_types
-from alpha_pipeline.warehouse.interruption import interruptible
 from alpha_pipeline.warehouse.places import PINNED
 from alpha_pipeline.warehouse.result_types import Purpose
 from alpha_pipeline.warehouse.store import Warehouse
@@ -98,11 +98,14 @@ def answers(
         for statement in [*statements(tables, place.folders), *_settings(place, allow_files=allow_files)]:
             connection.execute(statement)
         try:
-            with interruptible(connection):
+            with interruption.calling(connection.interrupt):
                 return _run(connection, sql, purpose, allow_files=allow_files)
         except duckdb.PermissionException as error:
             raise SqlError(f"{_first_line(error)}. Only the warehouse is read; --allow-files lifts that.") from None
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
+            interruption.require_wanted()  # DuckDB puts an error of its own in the place of the signal's
+            if not isinstance(error, duckdb.Error):
+                raise
             raise SqlError(_first_line(error)) from None
 
 
@@ -220,7 +223,7 @@ def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[_Place]:
         own = Path(tempfile.mkdtemp(prefix="alpha_sql"))
         place = _Place(own.resolve(), warehouse.root)
     try:
-        with FileLock(own / "lock"):
+        with interruption.leaving(lambda: shutil.rmtree(own, ignore_errors=True)), FileLock(own / "lock"):
             for table in tables:
                 _fill(warehouse, table, place)
             yield place
