@@ -10,7 +10,8 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 # A room may import itself and the rooms before it. Modules on one line stand on the same floor.
 FLOORS = [
     ["errors"],
-    ["universe", "settings", "sessions", "alerts", "digits", "failures", "interruption"],
+    ["settings"],
+    ["universe", "sessions", "alerts", "digits", "failures", "interruption"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],
