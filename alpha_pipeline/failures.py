@@ -46,20 +46,27 @@ _OF_DUCKDB: Final = {
     "TransactionException", "ConnectionException", "InvalidInputException", "HTTPException", "ConversionException",
 }  # fmt: skip
 _SYSTEM: Final = re.compile(r"\[Errno (\d+)\] ([^:]*)(?:: (.*))?", re.DOTALL)
-_NOTE: Final = re.compile(r"^database (.*)$", re.MULTILINE)
+# With it begins the note of an error of SQLite that says of which file it is.
+DATABASE_NOTE: Final = "database "
+_NOTE: Final = re.compile(rf"^{DATABASE_NOTE}(.*)$", re.MULTILINE)
 
 
 def words(error: BaseException) -> str | None:
     """What a person reads of an error that is none of ours; None for a defect.
 
-    The innermost cause that is known is said: a library wraps what the system told it.
+    The innermost cause that is known is said, for a library wraps what the system told it; one that names no path only
+    where none does.
     """
-    for one in reversed([*chain(error)]):
+    for one in sorted(reversed([*chain(error)]), key=_is_nameless):
         notes = "\n".join(getattr(one, "__notes__", ()))
         said = told(type(one).__name__, f"{one}\n{notes}" if notes else str(one), module=type(one).__module__)
         if said is not None:
             return said
     return None
+
+
+def _is_nameless(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.filename is None
 
 
 def told(  # noqa: PLR0911  one case, one line

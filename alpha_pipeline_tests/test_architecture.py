@@ -11,7 +11,8 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 FLOORS = [
     ["words"],
     ["errors"],
-    ["universe", "settings", "sessions", "alerts", "digits", "failures", "interruption"],
+    ["settings"],
+    ["universe", "sessions", "alerts", "digits", "failures", "interruption"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],
