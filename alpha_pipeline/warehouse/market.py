@@ -3,12 +3,16 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
 from alpha_pipeline.errors import AlphaError, MarketMismatchError
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.sources.base import MARKET_FILE
 from alpha_pipeline.warehouse.store import Warehouse
+
+FILES_FILE: Final = "files.json"
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def read_market(warehouse: Warehouse) -> MarketRecord | None:
 
 
 def settings_of_market(overrides: Mapping[str, str | None]) -> Settings:
-    """The settings; a source that nobody named is the one that filled the warehouse.
+    """The settings; a source that nobody named is the one that filled the warehouse, with the files last read.
 
     Args:
         overrides: as `load_settings` takes them.
@@ -50,10 +54,31 @@ def settings_of_market(overrides: Mapping[str, str | None]) -> Settings:
         AlphaError: `market.json` cannot be read.
     """
     settings = load_settings(overrides)
-    market = read_market(Warehouse(settings.warehouse))
-    if market is None or overrides.get("ALPHA_SOURCE") or os.environ.get("ALPHA_SOURCE"):
+    warehouse = Warehouse(settings.warehouse)
+    market = read_market(warehouse)
+    if market is not None and not overrides.get("ALPHA_SOURCE") and not os.environ.get("ALPHA_SOURCE"):
+        settings = load_settings({**overrides, "ALPHA_SOURCE": market.kind})
+    if settings.source != "files" or settings.source_path is not None:
         return settings
-    return load_settings({**overrides, "ALPHA_SOURCE": market.kind})
+    return replace(settings, source_path=last_files(warehouse))
+
+
+def last_files(warehouse: Warehouse) -> Path | None:
+    """The file or folder from which a warehouse was last filled; None when it was not, or not that anybody could say.
+
+    It may have moved since: what is said here is where to look, and no more.
+    """
+    try:
+        path = json.loads(warehouse.objects.get(FILES_FILE) or b"{}").get("path")
+        return Path(path) if path else None
+    except (ValueError, AttributeError, TypeError):  # damaged: as if nothing were said, until a refresh says it anew
+        return None
+
+
+def keep_files(warehouse: Warehouse, path: Path) -> None:
+    """Keep from which file or folder a warehouse was filled, for those who do not say it again."""
+    if last_files(warehouse) != path:
+        warehouse.objects.put(FILES_FILE, json.dumps({"path": str(path)}, indent=2).encode())
 
 
 def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:

@@ -41,7 +41,8 @@ def instance(world: World) -> Iterator[dg.DagsterInstance]:
 def look(instance: dg.DagsterInstance, world: World, cursor: str | None = None) -> dg.SensorResult:
     """One tick."""
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
-    said = new_tickers(context, alpha=AlphaResource(overrides=world.environment))
+    with world.entered():
+        said = new_tickers(context, alpha=AlphaResource())
     assert isinstance(said, dg.SensorResult)
     return said
 
@@ -86,7 +87,7 @@ def test_a_ticker_on_its_way_is_left_alone_for_as_long_as_it_takes(
     first = look(instance, world)
     [request] = first.run_requests or []
     instance.create_run_for_job(
-        fresh_defs(world.environment).resolve_job_def("learn"), status=dg.DagsterRunStatus.STARTED, tags=request.tags
+        fresh_defs().resolve_job_def("learn"), status=dg.DagsterRunStatus.STARTED, tags=request.tags
     )
     now += 100 * FIRST_WAIT_S
     assert not look(instance, world, first.cursor).run_requests
@@ -132,8 +133,9 @@ def test_a_name_added_in_the_web_ui_is_spelled_as_the_source_spells_it(
 def test_a_wrong_name_is_refused_and_leaves_no_trace(instance: dg.DagsterInstance, world: World, wrong: str) -> None:
     instance.add_dynamic_partitions("tickers", [wrong])
     # A person may have started a run for it before the sensor looked.
-    job = fresh_defs(world.environment).resolve_job_def("refresh_bars")
-    assert not job.execute_in_process(instance=instance, partition_key=wrong, raise_on_error=False).success
+    job = fresh_defs().resolve_job_def("refresh_bars")
+    with world.entered():
+        assert not job.execute_in_process(instance=instance, partition_key=wrong, raise_on_error=False).success
     said = look(instance, world)
     assert not said.run_requests
     assert f"{wrong} refused: " in str(said.skip_reason)

@@ -16,7 +16,7 @@ from alpha_pipeline.steps.outcomes import IngestReport, Outcome, reason
 from alpha_pipeline.steps.refresh import refresh, said_of_files
 from alpha_pipeline.steps.second_opinion import consult
 from alpha_pipeline.universe import HOLDINGS, VIX
-from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.market import keep_files, read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
@@ -77,6 +77,8 @@ def raw_tables(
             context.log.info(f"[{len(outcomes)}/{len(asked)}] {_in_words(outcome)}")
     failures = {ticker: one for ticker, one in outcomes.items() if isinstance(one, AlphaError)}
     done = [one for one in outcomes.values() if isinstance(one, IngestReport)]
+    if done and settings.source == "files" and settings.source_path is not None:
+        keep_files(warehouse, settings.source_path)
     for words in _said_of_files(source, warehouse):
         context.log.warning(words)
     filled = _consult(context, alpha)
