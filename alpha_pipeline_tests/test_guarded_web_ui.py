@@ -3,12 +3,16 @@
 One server for all of it. It is told neither a source nor the path of its files: the warehouse knows them.
 """
 
+import contextlib
 import http.server
+import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -23,12 +27,13 @@ from alpha_pipeline.warehouse.tickers import added
 from alpha_pipeline_tests.browser import MARKS, Reader, a_reader, words_of
 from alpha_pipeline_tests.defs.served import Served, bare_environment, eventually, serving
 from alpha_pipeline_tests.defs.world import World, make_world
-from alpha_pipeline_tests.web_ui import add_partition, choose_partitions, launch, open_dialog, partitions
+from alpha_pipeline_tests.web_ui import add_partition, choose_partitions, launch, open_dialog
 
-pytestmark = [*MARKS, pytest.mark.minutes(2)]
+pytestmark = MARKS
 
 FOREIGN: Final = "foreign.test"  # a name of others, of another site
 REBOUND: Final = "rebound.test"  # a name of others that has come to mean this machine
+SERVED_AS: Final = "alpha.test"  # a name of our own
 BROWSER: Final = (
     "--no-proxy-server",
     f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1, MAP {REBOUND} 127.0.0.1",
@@ -114,30 +119,16 @@ def others() -> Iterator[http.server.ThreadingHTTPServer]:
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+@pytest.fixture
+def world(tmp_path: Path) -> World:
     """Bars of QQQ; the files know more."""
-    made = make_world(tmp_path_factory.mktemp("world"), ["QQQ", "SPY", "NVDA"])
-    file = made.settings.warehouse.parent / "bars.parquet"
+    made = make_world(tmp_path, ["QQQ", "SPY", "NVDA"])
+    file = tmp_path / "bars.parquet"
     bars = pl.read_parquet(file)
     pl.concat([bars, bars.filter(ticker="NVDA").with_columns(ticker=pl.lit("PLTR"))]).write_parquet(file)
     with patch.dict(os.environ), open_instance(made.settings) as instance:
         assert made.run(instance, "refresh_bars", tickers=["QQQ"]).success
     return made
-
-
-@pytest.fixture(scope="module")
-def ui(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    told = {name: world.environment[name] for name in ("ALPHA_WAREHOUSE", "ALPHA_NOW")}
-    command = [str(Path(sys.executable).with_name("alpha")), "ui"]
-    with serving(command, bare_environment() | told, tmp_path_factory.mktemp("log") / "ui.log") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def reader(ui: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with a_reader(ui.url, tmp_path_factory.mktemp("browser"), *BROWSER) as someone:
-        yield someone
 
 
 def state(ui: Served) -> dict[str, Any]:
@@ -159,9 +150,9 @@ def attack(reader: Reader, url: str, name: str) -> None:
     assert reader.driver.execute_async_script(script, url, MUTATION, REPORT) == "", name
 
 
-def test_the_attacks_are_real(reader: Reader) -> None:
+def test_the_attacks_are_real(tmp_path: Path) -> None:
     """A server that takes all gets every one of them: what the web UI refuses below has come to it."""
-    with others() as page, others() as victim:
+    with others() as page, others() as victim, a_reader("", tmp_path, *BROWSER) as reader:
         for name in ATTACKS:
             reader.driver.get(f"http://{FOREIGN}:{page.server_port}/")
             attack(reader, f"http://127.0.0.1:{victim.server_port}", name)
@@ -171,53 +162,82 @@ def test_the_attacks_are_real(reader: Reader) -> None:
             taken.clear()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", FOREIGN, REBOUND])
-def test_a_page_of_others_changes_nothing(reader: Reader, ui: Served, host: str) -> None:
-    """Of another port (the same site, as browsers see it), of another site, and of a name that means this machine."""
-    url = ui.url.replace("127.0.0.1", host) if host == REBOUND else ui.url
+@pytest.mark.minutes(2)
+def test_no_page_of_others_drives_the_web_ui_which_does_all_it_did(world: World, tmp_path: Path) -> None:
+    told = bare_environment() | {name: world.environment[name] for name in ("ALPHA_WAREHOUSE", "ALPHA_NOW")}
+    command = [str(Path(sys.executable).with_name("alpha")), "ui", "--allow-host", SERVED_AS]
+    refuses_to_start_where_nothing_says_which_files(command, told, world)
+    with (
+        serving(command, told, tmp_path / "ui.log") as ui,
+        a_reader(ui.url, tmp_path, *BROWSER) as reader,
+        others() as page,
+    ):
+        start = state(ui)
+        assert start[SCHEDULE] == "STOPPED"
+        # Of another port (the same site, as browsers see it), of another site, and of a name that means this machine.
+        for host in ("127.0.0.1", FOREIGN, REBOUND):
+            own = f"http://{host}:{page.server_port}/"
+            changes_nothing(reader, ui, own, ui.url.replace("127.0.0.1", REBOUND) if host == REBOUND else ui.url)
+        shows_links_and_no_frames(reader, ui, f"http://{FOREIGN}:{page.server_port}/")
+        reader.driver.get(f"{ui.url.replace('127.0.0.1', REBOUND)}/runs")
+        reader.sees(f"Refused: this web UI is not served as '{REBOUND}:", "--allow-host NAME (or ALPHA_UI_HOSTS)")
+        knows_the_name_that_it_was_given(ui)
+        assert state(ui) == start
+        does_all_it_did(reader, ui, world)
+
+
+def refuses_to_start_where_nothing_says_which_files(command: list[str], told: dict[str, str], world: World) -> None:
+    """The warehouse knows them from its last refresh; one of before says nothing, and files may be gone."""
+    known, file = world.settings.warehouse / "files.json", world.settings.warehouse.parent / "bars.parquet"
+    for away, why in ((known, "nothing says which"), (file, f"{file} is not there")):
+        away.rename(away.with_name("away"))
+        ended = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
+        away.with_name("away").rename(away)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        [line] = ended.stderr.splitlines()
+        assert why in line
+        assert line.endswith("name their file or folder with --path (or ALPHA_SOURCE_PATH).")
+
+
+def changes_nothing(reader: Reader, ui: Served, page: str, url: str) -> None:
+    """Every attack of a page on the web UI under an address."""
     before = state(ui)
-    assert before[SCHEDULE] == "STOPPED"
-    with others() as page:
-        for name in ATTACKS:
-            reader.driver.get(f"http://{host}:{page.server_port}/")
-            attack(reader, url, name)
-            assert state(ui) == before, name
-        assert reader.driver.execute_async_script(SOCKET, url, MUTATION, REPORT) == "closed 1006"
+    for name in ATTACKS:
+        reader.driver.get(page)
+        attack(reader, url, name)
+        assert state(ui) == before, (page, name)
+    assert reader.driver.execute_async_script(SOCKET, url, MUTATION, REPORT) == "closed 1006", page
 
 
-def test_following_a_link_shows_the_web_ui_and_starts_nothing(reader: Reader, ui: Served) -> None:
-    with others() as page:
-        reader.driver.get(f"http://{FOREIGN}:{page.server_port}/")
-        go = "location.href = arguments[0]"
-        reader.driver.execute_script(go, f"{ui.url}/graphql?query={quote(MUTATION)}")
-        reader.sees("Refused: GET only reads. Send a mutation by POST, with Content-Type: application/json.")
-        assert state(ui)[SCHEDULE] == "STOPPED"
-        reader.driver.get(f"http://{FOREIGN}:{page.server_port}/")
-        reader.driver.execute_script(go, f"{ui.url}/automation")
-        reader.sees(SCHEDULE)
+def shows_links_and_no_frames(reader: Reader, ui: Served, page: str) -> None:
+    """A link may be followed; in a frame a click that is meant for the page around would land on a button."""
+    for path, shown in (
+        (f"/graphql?query={quote(MUTATION)}", "Refused: GET only reads. Send a mutation by POST"),
+        ("/automation", SCHEDULE),
+    ):
+        reader.driver.get(page)
+        reader.driver.execute_script("location.href = arguments[0]", f"{ui.url}{path}")
+        reader.sees(shown)
+    reader.driver.get(page)
+    framed = f"{LIBRARY} ends(element('iframe', {{src: ui + '/automation'}})).then(() => done(''))"
+    reader.driver.execute_async_script(framed, ui.url, MUTATION, REPORT)
+    reader.driver.switch_to.frame(0)
+    with contextlib.suppress(WebDriverException):  # nothing is in the frame that could be asked
+        assert SCHEDULE not in words_of(reader.driver)
+    reader.driver.switch_to.default_content()
 
 
-def test_no_other_page_can_show_the_web_ui_in_a_frame(reader: Reader, ui: Served) -> None:
-    """A click that is meant for the page around it would land on a button of the web UI."""
-    with others() as page:
-        reader.driver.get(f"http://{FOREIGN}:{page.server_port}/")
-        framed = f"{LIBRARY} ends(element('iframe', {{src: ui + '/runs', id: 'framed'}})).then(() => done(''))"
-        reader.driver.execute_async_script(framed, ui.url, MUTATION, REPORT)
-        reader.driver.switch_to.frame("framed")
-        try:
-            assert "Runs" not in words_of(reader.driver)
-        except WebDriverException:  # nothing is in the frame that could be asked
-            pass
-        finally:
-            reader.driver.switch_to.default_content()
+def knows_the_name_that_it_was_given(ui: Served) -> None:
+    """As behind a proxy that hands on what the browser sent."""
+    body = json.dumps({"query": "{ version }"}).encode()
+    for host, status in ((SERVED_AS, 200), (f"{SERVED_AS}:81", 403)):
+        headers = {"Host": host, "Origin": f"https://{SERVED_AS}", "Content-Type": "application/json"}
+        with closing(HTTPConnection(ui.url.removeprefix("http://"), timeout=30)) as there:
+            there.request("POST", "/graphql", body, headers)
+            assert there.getresponse().status == status, host
 
 
-def test_a_name_that_was_turned_to_this_machine_shows_nothing(reader: Reader, ui: Served) -> None:
-    reader.driver.get(f"{ui.url.replace('127.0.0.1', REBOUND)}/runs")
-    reader.sees(f"Refused: this web UI is not served as '{REBOUND}:", "--allow-host NAME (or ALPHA_UI_HOSTS)")
-
-
-def test_the_web_ui_itself_does_all_it_did(reader: Reader, ui: Served, world: World) -> None:
+def does_all_it_did(reader: Reader, ui: Served, world: World) -> None:
     """By clicks: a schedule and a sensor are switched, a partition is added, two partitions are materialised."""
     for kind, name, after in (("schedules", SCHEDULE, "RUNNING"), ("sensors", "dead_runs", "STOPPED")):
         reader.open("/automation")
@@ -226,7 +246,6 @@ def test_the_web_ui_itself_does_all_it_did(reader: Reader, ui: Served, world: Wo
         eventually(lambda n=name, a=after: state(ui)[n] == a, f"{name} is {after}")
     add_partition(reader, ui, "PLTR")
     eventually(lambda: added(world.warehouse) == ["PLTR"], "the files know the name, and it is followed")
-    assert "PLTR" in partitions(ui)
     open_dialog(reader, "raw")
     choose_partitions(reader, "SPY", "NVDA")
     launch(reader)

@@ -71,7 +71,7 @@ def last_files(warehouse: Warehouse) -> Path | None:
     try:
         path = json.loads(warehouse.objects.get(FILES_FILE) or b"{}").get("path")
         return Path(path) if path else None
-    except (ValueError, AttributeError, TypeError):  # damaged: as if nothing were said, until a refresh says it anew
+    except (OSError, ValueError, AttributeError, TypeError):  # as if nothing were said, until a refresh does
         return None
 
 

@@ -1,7 +1,10 @@
 """New tickers: adopted or refused, started once, started again when lost, and never twice at a time."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import dagster as dg
 import polars as pl
@@ -151,6 +154,23 @@ def test_a_source_that_is_down_says_nothing_about_a_name(instance: dg.DagsterIns
     assert "PLTR" in instance.get_dynamic_partitions("tickers")
     (world.settings.warehouse.parent / "away").rename(world.settings.warehouse.parent / "bars.parquet")
     assert len(look(instance, world).run_requests or []) == 1
+
+
+def test_where_nothing_says_which_files_a_tick_says_so_and_fails_not(
+    instance: dg.DagsterInstance, world: World
+) -> None:
+    """`alpha ui` refuses to start then; `dagster dev` has nobody to ask."""
+    assert world.run(instance, "refresh_bars", tickers=["QQQ"]).success
+    instance.add_dynamic_partitions("tickers", ["PLTR"])
+    bare = World(replace(world.settings, source="files", source_path=None))
+    with patch.dict(os.environ):
+        os.environ.pop("ALPHA_SOURCE_PATH", None)
+        (world.settings.warehouse / "files.json").rename(world.settings.warehouse / "away")
+        said = str(look(instance, bare).skip_reason)
+        assert "PLTR not yet known: The source 'files' needs a file or folder: give --path" in said
+        assert "PLTR" in instance.get_dynamic_partitions("tickers")
+        (world.settings.warehouse / "away").rename(world.settings.warehouse / "files.json")
+        assert len(look(instance, bare).run_requests or []) == 1
 
 
 def test_a_name_added_to_an_experiment_is_asked_about_and_followed(instance: dg.DagsterInstance, world: World) -> None:
