@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar, cast, get_args
 
 from alpha_pipeline.errors import SettingError, UsageError
+from alpha_pipeline.words import keep_secret
 
 T = TypeVar("T")
 SourceKind = Literal["simulated", "files", "yahoo"]
@@ -59,6 +60,8 @@ class Settings:
         yahoo_base_url: base URL that answers like Yahoo; None means Yahoo itself (``ALPHA_YAHOO_BASE_URL``).
         yahoo_rate: requests a second that Yahoo gets from all processes of this machine together
             (``ALPHA_YAHOO_RATE``).
+        yahoo_patience: seconds that one refresh may wait in vain for Yahoo in all: for refusals to end, and for answers
+            that do not come (``ALPHA_YAHOO_PATIENCE``).
         cboe_vix: URL or file of CBOE's history of ``^VIX``, or `off`; None means CBOE's own for bars of Yahoo
             itself and `off` for others (``ALPHA_CBOE_VIX``).
         alerts: where alerts go, Apprise URLs (``ALPHA_ALERTS``, separated by spaces).
@@ -83,6 +86,7 @@ class Settings:
     device: DeviceName = "auto"
     yahoo_base_url: str | None = None
     yahoo_rate: float = 2.0
+    yahoo_patience: float = 180.0
     cboe_vix: str | None = None
     alerts: tuple[str, ...] = ()
     fixed_now: dt.datetime | None = None
@@ -93,6 +97,11 @@ class Settings:
     simulated_seed: int = 7
     simulated_planted_ic: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Whatever reads settings can put them into a message: their secrets are shown nowhere from here on."""
+        keep_secret(self.alerts, is_whole=True)
+        keep_secret(filter(None, (self.yahoo_base_url, self.cboe_vix, str(self.source_path or ""))))
+
     @property
     def profile(self) -> Profile:
         """The named profile's values, with the seeds that were set."""
@@ -101,7 +110,7 @@ class Settings:
 
     def now(self) -> dt.datetime:
         """The time, timezone-aware UTC: the replayed one if set, else the real clock."""
-        return self.fixed_now or dt.datetime.now(dt.UTC)
+        return self.fixed_now or machine_now()
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for child processes."""
@@ -114,6 +123,7 @@ class Settings:
             "ALPHA_DEVICE": self.device,
             "ALPHA_YAHOO_BASE_URL": self.yahoo_base_url,
             "ALPHA_YAHOO_RATE": self.yahoo_rate,
+            "ALPHA_YAHOO_PATIENCE": self.yahoo_patience,
             "ALPHA_CBOE_VIX": self.cboe_vix,
             "ALPHA_ALERTS": " ".join(self.alerts) or None,
             "ALPHA_NOW": self.fixed_now.isoformat() if self.fixed_now else None,
@@ -125,6 +135,11 @@ class Settings:
             "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def machine_now() -> dt.datetime:
+    """This machine's clock, timezone-aware UTC, whatever time is replayed: when something happens here."""
+    return dt.datetime.now(dt.UTC)
 
 
 def one_of(flag: str, given: Sequence[T] | None) -> T | None:
@@ -168,6 +183,7 @@ def load_settings(
         device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
         yahoo_base_url=values.get("ALPHA_YAHOO_BASE_URL"),
         yahoo_rate=_positive(values, "ALPHA_YAHOO_RATE", 2.0),
+        yahoo_patience=_positive(values, "ALPHA_YAHOO_PATIENCE", 180.0),
         cboe_vix=_place(values.get("ALPHA_CBOE_VIX")),
         alerts=tuple(values.get("ALPHA_ALERTS", "").split()),
         fixed_now=_instant(values, "ALPHA_NOW"),

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alpha_pipeline.alerts import Alert, check, send
-from alpha_pipeline.cli.main import app
+from alpha_pipeline.cli.app import app
 from alpha_pipeline.errors import AlphaError, SettingError
 from alpha_pipeline_tests.loopback_webhook import LoopbackWebhook
 

@@ -14,7 +14,7 @@ from typer.main import get_command
 import alpha_pipeline
 from alpha_pipeline import settings
 from alpha_pipeline.catalogue import TABLES
-from alpha_pipeline.cli.main import app
+from alpha_pipeline.cli.app import app
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.warehouse import views

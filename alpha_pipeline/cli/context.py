@@ -56,6 +56,16 @@ def settings_from(
     return settings
 
 
+def doctor_settings(source: Texts, path: Texts, warehouse: Texts) -> Settings:
+    """The settings for a look at the warehouse, whose own record of its market may be what is damaged."""
+    from alpha_pipeline.warehouse.state import StateError
+
+    try:
+        return settings_from(source, path, warehouse, of_market=source is None)
+    except StateError:
+        return settings_from(source, path, warehouse)
+
+
 def checked_names(names: list[str]) -> list[str]:
     """Names as they are written, in upper case and each once."""
     from alpha_pipeline.universe import checked

@@ -1,6 +1,7 @@
 """`alpha run`, `today`, `report` and `train`: the day, and what it ends with."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,7 +79,8 @@ def run(
             written = _report_of_the_results(settings, problems)
             report_progress(Progress(REPORT, 0, 0, is_over=True))
     except AlphaError as error:
-        alert(settings, error)
+        with suppress(OSError):  # where nothing can be written, nothing is remembered of what was sent either
+            alert(settings, error)
         raise
     _print_card(settings, problems, shown_before=early)
     print_lines([*written, *said_of_bars(settings, source_of_bars)])

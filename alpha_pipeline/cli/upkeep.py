@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from alpha_pipeline.cli.context import publish_views, require_filled, settings_from, sync_partitions
+from alpha_pipeline.cli.context import doctor_settings, publish_views, require_filled, settings_from, sync_partitions
 from alpha_pipeline.cli.options import PathOption, ProfileOption, SeedsOption, SourceOption, Texts, WarehouseOption
 from alpha_pipeline.cli.terminal import console, errors
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
@@ -19,21 +19,26 @@ from alpha_pipeline.steps.watch import shown
 
 
 def doctor(
-    mend: Annotated[bool, typer.Option("--mend", help="First remove units that hold nothing, and say which.")] = False,
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend", help="First set damaged state aside, and remove what killed processes left; say what was done."
+        ),
+    ] = False,
     source: SourceOption = None,
     path: PathOption = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Look at the machine, the settings and the warehouse; exit code 1 when something needs mending."""
-    from alpha_pipeline.catalogue import TABLES
-    from alpha_pipeline.doctor import examine
-    from alpha_pipeline.steps.mending import mend as mend_units
-    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.doctor.examination import examine
 
-    settings = settings_from(source, path, warehouse, of_market=source is None)
-    for words in mend_units(Warehouse(settings.warehouse), TABLES) if mend else []:
-        console.print(f"[yellow]mended[/]: {escape(words)}", soft_wrap=True)
+    settings = doctor_settings(source, path, warehouse)
     findings = examine(settings)
+    if mend:
+        for finding in findings:
+            if finding.mend is not None:
+                console.print(f"[yellow]mended[/]: {escape(finding.mend())}", highlight=False, soft_wrap=True)
+        findings = examine(settings)
     for finding in findings:
         verdict = "[green]ok  [/]" if finding.is_ok else "[red]bad [/]"
         # A terminal wraps between words; a log keeps a finding in a line.

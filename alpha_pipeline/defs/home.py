@@ -18,8 +18,8 @@ import dagster as dg
 from alpha_pipeline.defs.event_storage import BATCH_SIZE
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.warehouse.objects import LocalObjects
+from alpha_pipeline.warehouse.places import HOME
 
-HOME: Final = ".dagster"
 # The one declaration of the instance and of the code location; the top of the checkout holds copies.
 INSTANCE: Final = "dagster.yaml"
 WORKSPACE: Final = "workspace.yaml"

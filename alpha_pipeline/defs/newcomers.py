@@ -128,6 +128,7 @@ def due_now(
     due, after = [], Attempts()
     for ticker in without:
         made, when = attempts.get(ticker, (0, now))
+        when = min(when, now + LONGEST_WAIT_S)  # further off lies what a clock ahead of time noted
         if ticker in on_their_way:
             when = max(when, now + _wait(made))
         elif when <= now:

@@ -59,13 +59,13 @@ class BarProblems:
 
 def bar_problems(warehouse: Warehouse) -> BarProblems:
     """What is wrong with the bars of the tickers that a warehouse follows."""
-    expected, rows = _expected(warehouse)
+    names, rows = expected(warehouse)
     failed = [row for row in rows if row["status"] == "failed"]
     others = [row for row in rows if row["status"] != "failed"]
     refused = [row for row in others if row["n_refused"]]
     return BarProblems(
-        failed=tuple(_failed(failed, len(expected))),
-        behind=tuple(_behind(others, len(expected))),
+        failed=tuple(_failed(failed, len(names))),
+        behind=tuple(_behind(others, len(names))),
         refused=_said(refused),
         noted=_said([row for row in others if row["said"] and not row["n_refused"]]),
         grave=tuple(row["ticker"] for row in refused if row["n_lost"] or row["refused_share"] > MUCH_REFUSED),
@@ -84,7 +84,7 @@ def failure_words(reasons: Mapping[str, str], n_asked: int) -> list[str]:
     return [_sentence(reason, tickers, n_asked, "asked for") for reason, tickers in _alike(rows, "failure").items()]
 
 
-def _expected(warehouse: Warehouse) -> tuple[list[str], list[Row]]:
+def expected(warehouse: Warehouse) -> tuple[list[str], list[Row]]:
     """The followed tickers that should be held, and the rows of those that were asked for.
 
     Files need not hold every holding of the universe: one that they never had is not missed.

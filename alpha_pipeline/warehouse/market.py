@@ -5,14 +5,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, get_args
 
-from alpha_pipeline.errors import AlphaError, MarketMismatchError
-from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.errors import MarketMismatchError
+from alpha_pipeline.settings import Settings, SourceKind, load_settings
 from alpha_pipeline.sources.base import MARKET_FILE
+from alpha_pipeline.warehouse.state import StateError, read_state
 from alpha_pipeline.warehouse.store import Warehouse
 
 FILES_FILE: Final = "files.json"
+_FIX: Final = "It says which market the warehouse holds; restore it, or use another folder (--warehouse)."
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def read_market(warehouse: Warehouse) -> MarketRecord | None:
     """The market a warehouse holds, or None while it is empty.
 
     Raises:
-        AlphaError: `market.json` cannot be read.
+        StateError: `market.json` cannot be read.
     """
     data = warehouse.objects.get(MARKET_FILE)
     return None if data is None else _parse(data, warehouse)
@@ -51,7 +53,7 @@ def settings_of_market(overrides: Mapping[str, str | None]) -> Settings:
 
     Raises:
         SettingError: a value that the setting cannot take.
-        AlphaError: `market.json` cannot be read.
+        StateError: `market.json` cannot be read.
     """
     settings = load_settings(overrides)
     warehouse = Warehouse(settings.warehouse)
@@ -69,9 +71,9 @@ def last_files(warehouse: Warehouse) -> Path | None:
     It may have moved since: what is said here is where to look, and no more.
     """
     try:
-        path = json.loads(warehouse.objects.get(FILES_FILE) or b"{}").get("path")
-        return Path(path) if path else None
-    except (OSError, ValueError, AttributeError, TypeError):  # as if nothing were said, until a refresh does
+        data = warehouse.objects.get(FILES_FILE)
+        return None if data is None else read_state(data, warehouse.root / FILES_FILE, _path, "")
+    except (OSError, StateError):  # as if nothing were said, until a refresh does
         return None
 
 
@@ -100,10 +102,18 @@ def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
 
 
 def _parse(data: bytes, warehouse: Warehouse) -> MarketRecord:
-    try:
-        return MarketRecord(**json.loads(data))
-    except (ValueError, TypeError):
-        raise AlphaError(
-            f"{warehouse.root / MARKET_FILE} cannot be read. It says which market the warehouse holds; restore it, or "
-            "use another folder (--warehouse)."
-        ) from None
+    return read_state(data, warehouse.root / MARKET_FILE, _record, _FIX)
+
+
+def _record(held: Any) -> MarketRecord:  # noqa: ANN401  whatever JSON holds
+    record = MarketRecord(**held)
+    if record.kind not in get_args(SourceKind) or not isinstance(record.market, str):
+        raise ValueError(record)
+    return record
+
+
+def _path(said: Any) -> Path:  # noqa: ANN401  any JSON
+    path = Path(said["path"])
+    if not path.is_absolute():
+        raise ValueError(path)
+    return path

@@ -67,7 +67,9 @@ def test_the_files_that_filled_a_warehouse_are_known_where_nobody_names_others(
     assert settings_of_market({"ALPHA_SOURCE": "simulated"}).source_path is None
 
 
-@pytest.mark.parametrize("damaged", [b"", b"{not json", b"[]", b"\xff\xfe", b'{"path": 7}', b'{"path": ""}', b"null"])
+@pytest.mark.parametrize(
+    "damaged", [b"", b"{not json", b"[]", b"\xff\xfe", b'{"path": 7}', b'{"path": ""}', b"null", b"[" * 100_000]
+)
 def test_a_damaged_note_of_the_files_says_nothing_and_is_written_anew(warehouse: Warehouse, damaged: bytes) -> None:
     warehouse.objects.put("files.json", damaged)
     assert last_files(warehouse) is None

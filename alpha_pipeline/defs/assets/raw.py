@@ -11,6 +11,7 @@ from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
+from alpha_pipeline.steps.alerts import clock_alerts, notify
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, reason
 from alpha_pipeline.steps.refresh import refresh, said_of_files
@@ -59,6 +60,15 @@ def raw_tables(
     settings, warehouse, source = alpha.settings(), alpha.warehouse(), alpha.source()
     asked, wait_s = context.partition_keys, REQUESTS_BETWEEN_ROUNDS / settings.yahoo_rate
     outcomes: dict[str, Outcome] = {}
+
+    def tell(words: str) -> None:
+        context.log.warning(words)
+        steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), words, notice=words))
+
+    # Before the refresh mends what it can of it.
+    for alert in clock_alerts(warehouse):
+        tell(alert.body)
+        notify(warehouse, [alert], settings.alerts)
     for ticker, outcome in refresh(
         warehouse,
         source,
@@ -68,6 +78,7 @@ def raw_tables(
         wait_s=wait_s,
         take_corrections=config.take_corrections,
         since=settings.since,
+        tell=tell,
     ):
         outcomes[ticker] = outcome
         steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), ticker))
