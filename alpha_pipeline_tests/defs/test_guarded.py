@@ -80,7 +80,7 @@ def test_a_web_server_that_opens_the_event_log_is_guarded_once(monkeypatch: pyte
 
     monkeypatch.setattr(GraphQLServer, "create_asgi_app", lambda *_, **__: App())
     os.environ["ALPHA_UI_HOSTS"] = "https://alpha.example.org"
-    with pytest.raises(SystemExit, match="error: ALPHA_UI_HOSTS='https://alpha.example.org' is not allowed"):
+    with pytest.raises(SystemExit, match="error: ALPHA_UI_HOSTS='https://alpha"):
         guard_web_servers()
     os.environ["ALPHA_UI_HOSTS"] = "Alpha.example.org, 10.0.0.5:8080"
     os.environ["ALPHA_SEEDS"] = "of another's concern"
