@@ -102,7 +102,8 @@ def former_names(urls: Sequence[str]) -> dict[str, str]:
     """The names that services had while a token or a topic could be part of one, with those that they have now."""
     former: dict[str, str] = {}
     for url, name in zip(urls, _services(urls), strict=True):
-        parts = urlsplit(apprise.Apprise.instantiate(url).url(privacy=True))  # type: ignore[no-untyped-call]
+        plugin: Any = apprise.Apprise.instantiate(url)
+        parts = urlsplit(plugin.url(privacy=True))
         base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         twins = sum(before.partition(" ")[0] == base for before in former)
         former[f"{base} ({twins + 1})" if twins else base] = name

@@ -7,6 +7,7 @@ for the time, so that a past day can be replayed with ``ALPHA_NOW``.
 import datetime as dt
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ ALL: Final = "all"
 CALENDAR_FIRST: Final = dt.date(1990, 1, 1)
 CALENDAR_LAST: Final = dt.date(2035, 12, 31)
 _MOST_DIGITS: Final = 9
+# What a Host header may say; an IPv6 address has brackets.
+HOST_NAME: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Settings:
             ticker (``ALPHA_SINCE``).
         reports_kept: newest sessions whose brief and tear sheet stay, at least 1; None keeps all
             (``ALPHA_REPORTS_KEPT``; there ``all``).
+        ui_hosts: names under which a proxy serves the web UI to others, as they stand in the address bar
+            (``ALPHA_UI_HOSTS``, separated by spaces); loopback names always do.
         simulated_seed: seed of the simulated market (``ALPHA_SIMULATED_SEED``).
         simulated_planted_ic: planted information coefficient of the simulated market
             (``ALPHA_SIMULATED_PLANTED_IC``); 0 plants none.
@@ -94,6 +99,7 @@ class Settings:
     through: dt.date | None = None
     since: dt.date | None = None
     reports_kept: int | None = 30
+    ui_hosts: tuple[str, ...] = ()
     simulated_seed: int = 7
     simulated_planted_ic: float = 0.0
 
@@ -130,6 +136,7 @@ class Settings:
             "ALPHA_THROUGH": self.through,
             "ALPHA_SINCE": self.since,
             "ALPHA_REPORTS_KEPT": ALL if self.reports_kept is None else self.reports_kept,
+            "ALPHA_UI_HOSTS": " ".join(self.ui_hosts) or None,
             "ALPHA_SIMULATED_SEED": self.simulated_seed,
             "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
         }
@@ -191,6 +198,7 @@ def load_settings(
         through=_day(values, "ALPHA_THROUGH"),
         since=_day(values, "ALPHA_SINCE"),
         reports_kept=_kept(values),
+        ui_hosts=_hosts(values),
         simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
         simulated_planted_ic=_finite(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
     )
@@ -287,6 +295,17 @@ def _above_0(name: str, given: str, allowed: str) -> int:
     if not given.isdecimal() or len(given) > _MOST_DIGITS or int(given) < 1:
         raise SettingError(name, given, allowed)
     return int(given)
+
+
+def _hosts(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of a web site, in lower case as browsers send them."""
+    names = values.get("ALPHA_UI_HOSTS", "").lower().replace(",", " ").split()
+    for name in names:
+        found = HOST_NAME.fullmatch(name)
+        if found is None or not 0 < int(found["port"] or 80) < 65_536:
+            allowed = "names as they stand in the address bar, such as alpha.example.org or 10.0.0.5:8080"
+            raise SettingError("ALPHA_UI_HOSTS", name, allowed)
+    return tuple(dict.fromkeys(names))
 
 
 def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:

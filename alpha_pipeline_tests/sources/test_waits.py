@@ -15,8 +15,8 @@ from alpha_pipeline.sources import waits
 from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.waits import GaveUpError, Waits
 from alpha_pipeline.sources.yahoo import YahooSource
-from alpha_pipeline.steps.ingest import refresh_tickers
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome
+from alpha_pipeline.steps.rounds import refresh_tickers
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline_tests.loopback.world import forget
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, trades
