@@ -14,15 +14,15 @@ import duckdb
 import polars as pl
 from filelock import FileLock, Timeout
 
+from alpha_pipeline import interruption
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.warehouse import result_types
-from alpha_pipeline.warehouse.interruption import interruptible
+from alpha_pipeline.warehouse.places import PINNED
 from alpha_pipeline.warehouse.result_types import Purpose
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.views import EMPTY, empty_object, escaped, has_empty_object, literal, statements
 
-_PINNED: Final = ".pinned"
 # A folder is locked a moment after it is made: one without a lock gets a minute.
 _GRACE_S: Final = 60.0
 _Type = duckdb.StatementType
@@ -98,11 +98,14 @@ def answers(
         for statement in [*statements(tables, place.folders), *_settings(place, allow_files=allow_files)]:
             connection.execute(statement)
         try:
-            with interruptible(connection):
+            with interruption.calling(connection.interrupt):
                 return _run(connection, sql, purpose, allow_files=allow_files)
         except duckdb.PermissionException as error:
             raise SqlError(f"{_first_line(error)}. Only the warehouse is read; --allow-files lifts that.") from None
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
+            interruption.require_wanted()  # DuckDB puts an error of its own in the place of the signal's
+            if not isinstance(error, duckdb.Error):
+                raise
             raise SqlError(_first_line(error)) from None
 
 
@@ -214,13 +217,13 @@ def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[_Place]:
     """
     _sweep(warehouse.root)
     try:
-        own = Path(tempfile.mkdtemp(dir=warehouse.root, prefix=_PINNED))
+        own = Path(tempfile.mkdtemp(dir=warehouse.root, prefix=PINNED))
         place = _Place(own, None)
     except OSError:
         own = Path(tempfile.mkdtemp(prefix="alpha_sql"))
         place = _Place(own.resolve(), warehouse.root)
     try:
-        with FileLock(own / "lock"):
+        with interruption.leaving(lambda: shutil.rmtree(own, ignore_errors=True)), FileLock(own / "lock"):
             for table in tables:
                 _fill(warehouse, table, place)
             yield place
@@ -250,9 +253,9 @@ def _link(path: Path, target: Path) -> None:
 
 def _sweep(root: Path) -> None:
     """Remove what killed queries left: the system let go of their locks."""
-    for folder in root.glob(f"{_PINNED}*"):
+    for folder in root.glob(f"{PINNED}*"):
         with suppress(OSError, Timeout):
-            if time.time() - folder.stat().st_mtime > _GRACE_S:
+            if abs(time.time() - folder.stat().st_mtime) > _GRACE_S:  # a time ahead is of a wrong clock
                 with FileLock(folder / "lock", blocking=False):
                     pass
                 shutil.rmtree(folder, ignore_errors=True)

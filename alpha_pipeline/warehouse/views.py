@@ -116,6 +116,22 @@ def publish(warehouse: Warehouse, tables: Sequence[Table]) -> bool:
     return True
 
 
+def fault(warehouse: Warehouse) -> str | None:
+    """What is wrong with `alpha.duckdb`, as far as opening it to read tells; None where nothing is, or it is in use."""
+    path = warehouse.root / DATABASE
+    if not path.exists():
+        return None
+    if not path.is_file():
+        return "it is no file"
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("SELECT count(*) FROM duckdb_views()").fetchall()
+    except duckdb.Error as error:
+        words = str(error).strip().partition("\n")[0]
+        return None if "lock" in words else words
+    return None
+
+
 def _in_its_place(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
     """The condition that the database lies where it lies now, by the path that DuckDB itself gives it."""
     [[path, mark]] = connection.sql(
