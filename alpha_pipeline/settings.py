@@ -22,6 +22,8 @@ SourceKind = Literal["simulated", "files", "yahoo"]
 ProfileName = Literal["quick", "standard", "full"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 ALL: Final = "all"
+# A member's pass takes seconds, a whole fit of the largest closed form a minute.
+WORKER_SILENCE_S: Final = 600.0
 # NYSE holidays follow rules, so sessions can be named years ahead. Fixed bounds keep every index stable.
 CALENDAR_FIRST: Final = dt.date(1990, 1, 1)
 CALENDAR_LAST: Final = dt.date(2035, 12, 31)
@@ -63,6 +65,7 @@ class Settings:
         profile_name: `quick`, `standard` or `full` (``ALPHA_PROFILE``).
         seeds: ensemble members per (ticker, fold) instead of the profile's, or None (``ALPHA_SEEDS``).
         device: `auto`, `cpu` or `cuda` (``ALPHA_DEVICE``).
+        worker_silence: seconds after which a training process that says nothing is replaced (``ALPHA_WORKER_SILENCE``).
         yahoo_base_url: base URL that answers like Yahoo; None means Yahoo itself (``ALPHA_YAHOO_BASE_URL``).
         yahoo_rate: requests a second that Yahoo gets from all processes of this machine together
             (``ALPHA_YAHOO_RATE``).
@@ -90,6 +93,7 @@ class Settings:
     profile_name: ProfileName = "quick"
     seeds: int | None = None
     device: DeviceName = "auto"
+    worker_silence: float = WORKER_SILENCE_S
     yahoo_base_url: str | None = None
     yahoo_rate: float = 2.0
     yahoo_patience: float = 180.0
@@ -127,6 +131,7 @@ class Settings:
             "ALPHA_PROFILE": self.profile_name,
             "ALPHA_SEEDS": self.seeds,
             "ALPHA_DEVICE": self.device,
+            "ALPHA_WORKER_SILENCE": self.worker_silence,
             "ALPHA_YAHOO_BASE_URL": self.yahoo_base_url,
             "ALPHA_YAHOO_RATE": self.yahoo_rate,
             "ALPHA_YAHOO_PATIENCE": self.yahoo_patience,
@@ -189,6 +194,7 @@ def load_settings(
         profile_name=cast("ProfileName", _choice(values, "ALPHA_PROFILE", "quick", get_args(ProfileName))),
         seeds=_count(values, "ALPHA_SEEDS"),
         device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
+        worker_silence=_positive(values, "ALPHA_WORKER_SILENCE", WORKER_SILENCE_S),
         yahoo_base_url=_url(values, "ALPHA_YAHOO_BASE_URL"),
         yahoo_rate=_positive(values, "ALPHA_YAHOO_RATE", 2.0),
         yahoo_patience=_positive(values, "ALPHA_YAHOO_PATIENCE", 180.0),

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-from pydantic import ValidationError
 
 from alpha_pipeline.datasets.folds import Fold
 from alpha_pipeline.datasets.matrix import ALL
@@ -34,7 +33,7 @@ from alpha_pipeline.steps.features import MARKET_TICKERS
 from alpha_pipeline.steps.pipeline import PIPELINE
 from alpha_pipeline.steps.progress import Plan, Progress, Stage, announce, report
 from alpha_pipeline.steps.training import ticker_samples
-from alpha_pipeline.training.artifact import Card
+from alpha_pipeline.training.artifact import Card, card_or_none
 from alpha_pipeline.universe import MAG7, SECTORS, VOLATILITY_FUNDS
 from alpha_pipeline.warehouse.store import Warehouse, content_hash, frame_hash
 from alpha_pipeline.warehouse.table import Table
@@ -161,7 +160,7 @@ class _Held:
         """Of every member stored; one that cannot be read is trained again and not judged."""
         keys = [key for key in self.warehouse.objects.list("models") if key.endswith(".json")]
         read = (self.warehouse.objects.get(key) for key in keys)
-        return [card for data in read if data is not None and (card := _card(data)) is not None]
+        return [card for data in read if (card := card_or_none(data)) is not None]
 
     @cached_property
     def traded(self) -> pl.DataFrame:
@@ -282,13 +281,6 @@ def _hash(parts: Iterable[str]) -> str:
 def _live(forecasts: pl.DataFrame) -> list[str]:
     live = forecasts.filter("is_live")
     return [content_hash(DAILY, live), str(live["made_at"].max()), str(live["made_at"].min())]
-
-
-def _card(data: bytes) -> Card | None:
-    try:
-        return Card.model_validate_json(data)
-    except ValidationError:
-        return None
 
 
 def _as_row(found: Finding, now: dt.datetime) -> pl.DataFrame:

@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from alpha_pipeline.datasets.folds import walk_forward_folds
 from alpha_pipeline.datasets.matrix import ALL
 from alpha_pipeline.errors import NotEnoughDataError
@@ -13,7 +11,7 @@ from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.steps.training import courses, folder_of, load_artifact
-from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, card_or_none
 from alpha_pipeline.training.member import config_hash, libraries
 from alpha_pipeline.training.trainer import is_complete
 from alpha_pipeline.warehouse.store import Warehouse
@@ -84,19 +82,11 @@ def is_anything_missing(
 
 def _stored(warehouse: Warehouse, experiment: Experiment, name: str) -> set[tuple[int, dt.date, dt.date]]:
     """(seed, first session, end) of every stored member that was trained as this code would train it."""
-    same = (config_hash(experiment), CODE_VERSION, libraries()["torch"])
+    same = (name, config_hash(experiment), CODE_VERSION, libraries()["torch"])
     keys = [key for key in warehouse.objects.list(folder_of(experiment.name, name)) if key.endswith(".json")]
-    cards = [card for key in keys if (card := _card(warehouse.objects.get(key))) is not None]
+    cards = [card for key in keys if (card := card_or_none(warehouse.objects.get(key))) is not None]
     return {
         (card.seed, card.first_session, card.end_session)
         for card in cards
-        if (card.config_hash, card.code_version, card.libraries.get("torch")) == same
+        if (card.ticker, card.config_hash, card.code_version, card.libraries.get("torch")) == same
     }
-
-
-def _card(data: bytes | None) -> Card | None:
-    """A stored card; a member whose card cannot be read is trained again."""
-    try:
-        return None if data is None else Card.model_validate_json(data)
-    except ValidationError:
-        return None

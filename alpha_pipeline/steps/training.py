@@ -5,7 +5,6 @@ last, so an artifact whose card reads is whole. A model shared by all tickers of
 """
 
 import datetime as dt
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +20,9 @@ from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.features.tables import FEATURE_SETS
 from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
-from alpha_pipeline.settings import Profile
+from alpha_pipeline.settings import WORKER_SILENCE_S, Profile
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.training.artifact import Artifact, read_artifact
+from alpha_pipeline.training.artifact import Artifact, card_or_none, read_artifact
 from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
@@ -119,6 +118,7 @@ def train_experiment(
     *,
     device: str,
     progress: Callable[[Progress], None],
+    silence: float = WORKER_SILENCE_S,
 ) -> TrainingResult:
     """Train what is missing of an experiment.
 
@@ -129,6 +129,7 @@ def train_experiment(
         profile: seeds and retraining.
         device: `auto`, `cpu` or `cuda`, where members train as stacks.
         progress: told after every fold.
+        silence: seconds after which a worker process that says nothing is replaced.
 
     Returns:
         The artifacts, and the tickers that failed with why.
@@ -140,6 +141,7 @@ def train_experiment(
         save=lambda artifact: save_artifact(warehouse, artifact),
         workers=os.cpu_count() or 1,
         device=resolve_device(device),
+        silence=silence,
         progress=progress,
     )
     result = _by_ticker(result, todo.samples)
@@ -193,12 +195,14 @@ def load_artifact(warehouse: Warehouse, experiment: str, ticker: str, model_id: 
     """A stored artifact, or None.
 
     Raises:
-        ArtifactError: it is stored but cannot be read.
+        ArtifactError: it is stored but cannot be read, or is another one.
     """
     stem = _stem(experiment, ticker, model_id)
     card = warehouse.objects.get(f"{stem}.json")
     weights = warehouse.objects.get(f"{stem}.safetensors")
-    return None if card is None or weights is None else read_artifact(card, weights)
+    if card is None or weights is None:
+        return None
+    return read_artifact(card, weights).require(experiment, ticker, model_id)
 
 
 def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str) -> str | None:
@@ -211,9 +215,9 @@ def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str)
         model_id: of the member.
     """
     for name in (ticker, ALL):
-        card = warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json")
+        card = card_or_none(warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json"))
         if card is not None:
-            return str(json.loads(card)["config_hash"])
+            return card.config_hash
     return None
 
 

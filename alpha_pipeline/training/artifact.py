@@ -6,8 +6,9 @@ never imports it.
 
 import datetime as dt
 import hashlib
+import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,15 @@ from alpha_pipeline.errors import AlphaError
 # Raise this when the same inputs would train to other weights or other forecasts: it is part of every model
 # id.
 CODE_VERSION: Final = "4"
+# The key under which a stored card has the hash of the rest of it. Cards from before it have none.
+_CARD_HASH: Final = "card_sha256"
 
 
 class ArtifactError(AlphaError):
     """A stored artifact cannot be read."""
 
     def __init__(self, model_id: str, detail: str) -> None:
-        super().__init__(f"The artifact {model_id} cannot be used: {detail}. Delete it; the next run trains it again.")
+        super().__init__(f"The artifact {model_id} cannot be used: {detail}. The next run trains it again.")
 
 
 class EventCard(BaseModel):
@@ -142,7 +145,20 @@ class Artifact:
     @property
     def card_json(self) -> bytes:
         """The card as it is stored, UTF-8 JSON."""
-        return self.card.model_dump_json(indent=2).encode()
+        values = self.card.model_dump(mode="json")
+        return json.dumps(values | {_CARD_HASH: _hash_of(values)}, indent=2).encode()
+
+    def require(self, experiment: str, ticker: str, model_id: str) -> Self:
+        """This artifact, which was stored as the one of these names.
+
+        Raises:
+            ArtifactError: its card names another one.
+        """
+        card = self.card
+        named, wanted = (card.experiment, card.ticker, card.model_id), (experiment, ticker, model_id)
+        if named != wanted:
+            raise ArtifactError("/".join(wanted), f"its card is that of {'/'.join(named)}")
+        return self
 
     def tensors(self) -> dict[str, npt.NDArray[np.generic]]:
         """The weights by name.
@@ -166,18 +182,47 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read_artifact(card_json: bytes, weights: bytes) -> Artifact:
-    """An artifact from its two stored objects.
+def _hash_of(values: dict[str, object]) -> str:
+    """The hash of a card's values, whatever wrote them down."""
+    return sha256(json.dumps(values, sort_keys=True).encode())
+
+
+def read_card(card_json: bytes) -> Card:
+    """A card from its stored object.
 
     Raises:
-        ArtifactError: the card is malformed, or the weights are not those it describes.
+        ArtifactError: it is malformed, or was changed after it was stored.
     """
     try:
-        card = Card.model_validate_json(card_json)
+        values = json.loads(card_json)
+        stored = values.pop(_CARD_HASH, None)
+        card = Card.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise ArtifactError("(unreadable card)", f"its card is malformed at {where}: {first['msg']}") from None
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise ArtifactError("(unreadable card)", "its card is no JSON object") from None
+    if stored is not None and stored != _hash_of(values):
+        raise ArtifactError(card.model_id, "its card was changed after it was stored")
+    return card
+
+
+def card_or_none(card_json: bytes | None) -> Card | None:
+    """A stored card; None where there is none that can be read: its member is as good as none and is trained again."""
+    try:
+        return None if card_json is None else read_card(card_json)
+    except ArtifactError:
+        return None
+
+
+def read_artifact(card_json: bytes, weights: bytes) -> Artifact:
+    """An artifact from its two stored objects.
+
+    Raises:
+        ArtifactError: the card is malformed or was changed, or the weights are not those it describes.
+    """
+    card = read_card(card_json)
     if sha256(weights) != card.weights_sha256:
         raise ArtifactError(card.model_id, "the weights are not those its card describes")
     return Artifact(card, weights)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.models.architectures import TrainingSpec
 from alpha_pipeline.models.contract import TrainedModel, WindowSet
+from alpha_pipeline.training.heartbeat import beat
 from alpha_pipeline.training.losses import Objective
 
 EVALUATION_BATCH = 512
@@ -118,6 +119,7 @@ def fit(
     best_loss, best_state, best_epoch = _loss(average, validation, objective), _state(average), 0
     learned, judged = [], [best_loss]
     for epoch in range(1, epochs + 1):
+        beat()
         learned.append(train_epoch(model, average, optimiser, training, spec, objective))
         loss = _loss(average, validation, objective)
         judged.append(loss)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from alpha_pipeline.datasets.folds import TrainingData
 from alpha_pipeline.datasets.matrix import MatrixTrainingData
 from alpha_pipeline.models.spec import Experiment
-from alpha_pipeline.training.artifact import CODE_VERSION, Artifact
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, ArtifactError
 
 _LIBRARIES = ("torch", "numpy", "safetensors")
 
@@ -52,6 +52,28 @@ class Member:
             CODE_VERSION,
         )
         return hashlib.sha256(json.dumps(went_in).encode()).hexdigest()[:20]
+
+    def require(self, artifact: Artifact) -> None:
+        """Refuse an artifact that is not this member's, whatever its name says.
+
+        Raises:
+            ArtifactError: its card tells of another experiment, ticker, fold, seed or of other data.
+        """
+        card, data = artifact.card, self.data
+        wanted = {
+            "experiment": self.experiment.name,
+            "ticker": data.ticker,
+            "seed": self.seed,
+            "first_session": data.fold.first_session,
+            "trained_through": data.trained_through,
+            "parent_id": self.parent_id,
+            "config_hash": self.config_hash,
+            "data_hash": self.data_hash,
+            "code_version": CODE_VERSION,
+        }
+        for name, value in wanted.items():
+            if getattr(card, name) != value:
+                raise ArtifactError(self.model_id, f"its card has the {name} {getattr(card, name)} and not {value}")
 
 
 @dataclass(frozen=True)

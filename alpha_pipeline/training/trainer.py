@@ -19,6 +19,7 @@ from alpha_pipeline.datasets.samples import Samples
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.models.architectures import is_trained
 from alpha_pipeline.models.spec import Experiment
+from alpha_pipeline.settings import WORKER_SILENCE_S
 from alpha_pipeline.training.artifact import Artifact, ArtifactError
 from alpha_pipeline.training.member import Member, Task
 from alpha_pipeline.training.pool import Crew, StackingCrew, is_stacked
@@ -113,6 +114,7 @@ def train(
     workers: int = 1,
     device: str = "cpu",
     slots: int | None = None,
+    silence: float = WORKER_SILENCE_S,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> TrainingResult:
     """Train what is not yet trained.
@@ -125,6 +127,7 @@ def train(
         device: torch's name of the device, ``cpu`` or ``cuda``.
         slots: how many members of an experiment a stack trains side by side; None for as many as a GPU's memory bears,
             and for no stack on a CPU.
+        silence: seconds after which a worker that says nothing is replaced, and its fold trained again.
         progress: called in this process after every fold.
 
     Returns:
@@ -134,7 +137,7 @@ def train(
     tally = _Tally(sum(len(course.folds) for course in courses), progress)
     waiting = deque(courses)
     running: dict[Future[Artifact], _Course] = {}
-    with _crew(chains, workers, device, slots) as crew:
+    with _crew(chains, workers, device, slots, silence) as crew:
         while waiting or running:
             while waiting and len(running) < crew.room:
                 course = waiting.popleft()
@@ -151,7 +154,7 @@ def train(
                     course.advance(future.result())
                     tally.trained(future.result())
                 elif not crew.may_retry(future):
-                    course.fail(error)
+                    course.fail(error, crew.why(error))
                 waiting.append(course)
     failures = dict.fromkeys((course.ticker, course.failure) for course in courses if course.failure)
     return TrainingResult(
@@ -164,12 +167,12 @@ def train(
     )
 
 
-def _crew(chains: Sequence[Chain], workers: int, device: str, slots: int | None) -> Crew:
+def _crew(chains: Sequence[Chain], workers: int, device: str, slots: int | None, silence: float) -> Crew:
     """On a GPU the models of single tickers are stacked: its launches take longer than a small model's step."""
     stacks = device != "cpu" or slots is not None
     if stacks and any(is_stacked(chain.experiment.architecture) for chain in chains):
-        return StackingCrew(workers, device, slots)
-    return Crew(workers, device)
+        return StackingCrew(workers, device, slots, silence)
+    return Crew(workers, device, silence)
 
 
 def find(chain: Chain, load: Load) -> list[Artifact]:
@@ -216,12 +219,11 @@ class _Course:
         self.artifacts.append(artifact)
         self._member = None
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, why: str) -> None:
         """End the chain here. A user's mistake is said in a line; a defect is logged with its traceback."""
         fold = self.folds[len(self.artifacts)]
-        if not isinstance(error, AlphaError):
+        if not isinstance(error, AlphaError | BrokenProcessPool):
             _LOGGER.error("%s, %s, fold %d", self.chain.experiment.name, self.ticker, fold.index, exc_info=error)
-        why = "a worker process died, perhaps out of memory" if isinstance(error, BrokenProcessPool) else str(error)
         self.failure = f"{self.chain.experiment.name}, fold {fold.index}: {why or type(error).__name__}"
 
     def _folds_with_enough_data(self) -> tuple[Fold, ...]:
@@ -252,10 +254,13 @@ class _Course:
 
     def _stored(self, member: Member, load: Load) -> Artifact | None:
         try:
-            return load(member.experiment.name, self.ticker, member.model_id)
+            artifact = load(member.experiment.name, self.ticker, member.model_id)
+            if artifact is not None:
+                member.require(artifact)
         except ArtifactError as error:
-            _LOGGER.warning("%s Training it again.", error)
+            _LOGGER.warning("%s", error)
             return None
+        return artifact
 
 
 class _Tally:

@@ -14,6 +14,7 @@ from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 
 from alpha_pipeline.training.artifact import Artifact
+from alpha_pipeline.training.heartbeat import Heartbeats, beat, rest
 from alpha_pipeline.training.member import Task
 
 # Of glibc's mallopt(3).
@@ -21,9 +22,10 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _AS_MUCH_AS_THERE_IS, _PAD = 2**31 - 1, 2**26  # bytes
 
 
-def start_worker() -> None:
+def start_worker(heartbeats: Heartbeats) -> None:
     """Make this process a worker: gone when its parent is, and deaf to Ctrl-C, which the parent answers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    heartbeats.enlist()
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
@@ -41,10 +43,14 @@ def train_task(task: Task, device: str) -> Artifact:
     Raises:
         DivergedError: the loss left the finite numbers.
     """
+    beat()  # before torch is imported, which can hang as well as any computation
     from alpha_pipeline.training.fitting import fit_member  # noqa: PLC0415 - see the module's docstring
 
-    keep_freed_memory()
-    return fit_member(task.member, task.parent, device)
+    try:
+        keep_freed_memory()
+        return fit_member(task.member, task.parent, device)
+    finally:
+        rest()
 
 
 @cache

@@ -5,7 +5,15 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from alpha_pipeline.training.artifact import Artifact, ArtifactError, Card, encode_tensors, read_artifact, sha256
+from alpha_pipeline.training.artifact import (
+    Artifact,
+    ArtifactError,
+    Card,
+    card_or_none,
+    encode_tensors,
+    read_artifact,
+    sha256,
+)
 
 WEIGHTS = encode_tensors({"b": np.arange(3, dtype=np.float32), "a": np.eye(2)})
 
@@ -62,3 +70,30 @@ def test_weights_that_are_no_safetensors_are_noticed() -> None:
     junk = b"pickle?" * 10
     with pytest.raises(ArtifactError, match="abc"):
         Artifact(card(weights_sha256=sha256(junk)), junk).tensors()
+
+
+def test_a_card_that_was_changed_is_noticed_and_one_from_before_its_hash_is_read() -> None:
+    stored = Artifact(card(), WEIGHTS).card_json
+    for changed in (stored.replace(b"1.4", b"1.5"), stored.replace(b"0.1", b"0.9"), stored.replace(b"2018", b"2017")):
+        assert changed != stored
+        with pytest.raises(ArtifactError, match="was changed after it was stored"):
+            read_artifact(changed, WEIGHTS)
+    assert read_artifact(card().model_dump_json().encode(), WEIGHTS) == Artifact(card(), WEIGHTS)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"model_id": 1}'])
+def test_bytes_that_are_no_card_are_noticed(data: bytes) -> None:
+    with pytest.raises(ArtifactError, match="card"):
+        read_artifact(data, WEIGHTS)
+    assert card_or_none(data) is None
+
+
+def test_an_artifact_under_another_name_is_noticed() -> None:
+    artifact = Artifact(card(), WEIGHTS)
+    names = (artifact.card.experiment, artifact.card.ticker, artifact.card.model_id)
+    assert artifact.require(*names) is artifact
+    for place in range(3):
+        other = [*names]
+        other[place] = "other"
+        with pytest.raises(ArtifactError, match="its card is that of"):
+            artifact.require(*other)

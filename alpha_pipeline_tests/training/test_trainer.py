@@ -261,15 +261,61 @@ def test_a_pool_that_breaks_while_a_worker_starts_is_replaced(
     assert result.artifacts == whole.artifacts
 
 
-def _murderous(marker: Path) -> type[trainer.Crew]:
+@pytest.mark.slow
+@pytest.mark.minutes(0.5)
+def test_a_worker_that_is_stopped_is_replaced_and_one_that_stops_again_and_again_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: TrainingResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(trainer, "Crew", _murderous(tmp_path / "stopped", signal.SIGSTOP))
+    result = train(chains(), load=Store().load, save=Store().save, workers=2, silence=12.0)
+    assert result.failures == ()
+    assert result.artifacts == whole.artifacts
+    assert "A worker said nothing for 12 s" in caplog.text
+    monkeypatch.setattr(trainer, "Crew", _murderous(None, signal.SIGSTOP))
+    result = train(chains()[:1], load=Store().load, save=Store().save, workers=2, silence=3.0)
+    [(_, why)] = result.failures
+    assert "said nothing for 3 s, again and again" in why
+    assert "ALPHA_WORKER_SILENCE" in why
+
+
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
+def test_an_interruption_ends_workers_whatever_they_are_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stopped = _murderous(tmp_path / "stopped", signal.SIGSTOP)
+    crews = []
+
+    class Interrupted(stopped):  # type: ignore[misc, valid-type]
+        def wait(self, _running: object) -> object:
+            crews.append(list(self._pool._processes))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "Crew", Interrupted)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(chains(), Store(), workers=2)
+    assert time.monotonic() - begun < 60
+    assert crews
+    assert not any(_alive(pid) for pid in crews[0])
+
+
+def _murderous(marker: Path | None, sent: signal.Signals = signal.SIGKILL) -> type[trainer.Crew]:
     class Murderous(trainer.Crew):
         def submit(self, task: object) -> object:  # type: ignore[override]
             future = super().submit(task)  # type: ignore[arg-type]
             # Not before the last worker was started: CPython walks over the workers of a broken pool while it may still
             # be adding one, and that traceback is none of ours.
-            if not marker.exists() and self._pool is not None and len(self._pool._processes) == self._workers:
+            if marker is None and self._pool is not None:
+                for pid in list(self._pool._processes):
+                    os.kill(pid, sent)
+            elif marker and not marker.exists() and self._pool and len(self._pool._processes) == self._workers:
                 marker.touch()
-                os.kill(next(iter(self._pool._processes)), signal.SIGKILL)
+                os.kill(self._training() if sent == signal.SIGSTOP else next(iter(self._pool._processes)), sent)
             return future
+
+        def _training(self) -> int:
+            """A worker that is at a task."""
+            beats = self._heartbeats
+            assert beats is not None
+            return _wait_for(lambda: [p for p, at in zip(beats._pids, beats._signs, strict=True) if at], at_least=1)[0]
 
     return Murderous

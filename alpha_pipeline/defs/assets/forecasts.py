@@ -143,6 +143,7 @@ def _train(
         due,
         settings.profile,
         device=settings.device,
+        silence=settings.worker_silence,
         progress=_teller(context, experiment.name),
     )
     context.log.info(f"{experiment.name}: {result.n_trained} folds trained, {result.n_found} found trained")

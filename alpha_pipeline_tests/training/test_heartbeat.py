@@ -1,0 +1,49 @@
+"""Who is silent: a worker that trains and says nothing, or a pool of which none ever said anything."""
+
+import os
+import time
+from collections.abc import Iterator
+from multiprocessing import get_context
+
+import pytest
+
+from alpha_pipeline.training import heartbeat
+from alpha_pipeline.training.heartbeat import Heartbeats, beat, rest
+
+OTHER = 1
+
+
+@pytest.fixture
+def heartbeats() -> Iterator[Heartbeats]:
+    made = Heartbeats(get_context("spawn"), 2)
+    made.enlist()
+    yield made
+    heartbeat._place = None
+
+
+def test_a_worker_that_trains_and_says_nothing_is_silent(heartbeats: Heartbeats) -> None:
+    now, pids = time.monotonic(), [os.getpid(), OTHER]
+    beat()
+    assert heartbeats.silent(60.0, now, pids) == []
+    heartbeats.sign(0, now - 61.0)
+    assert heartbeats.silent(60.0, now, pids) == [os.getpid()]
+    assert heartbeats.silent(60.0, now, [OTHER]) == []  # gone already
+    beat()
+    assert heartbeats.silent(60.0, now, pids) == []
+
+
+def test_a_worker_that_waits_for_a_task_may_be_silent(heartbeats: Heartbeats) -> None:
+    rest()
+    assert heartbeats.silent(60.0, time.monotonic(), [os.getpid()]) == []
+
+
+def test_workers_that_never_came_to_their_task_are_silent(heartbeats: Heartbeats) -> None:
+    now, pids = time.monotonic(), [os.getpid(), OTHER]
+    heartbeats._begun = now - 100.0
+    assert heartbeats.silent(60.0, now - 59.0, pids) == []
+    assert heartbeats.silent(60.0, now - 61.0, pids) == pids
+
+
+def test_a_process_that_is_no_worker_says_nothing() -> None:
+    beat()
+    rest()
