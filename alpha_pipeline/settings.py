@@ -7,6 +7,7 @@ for the time, so that a past day can be replayed with ``ALPHA_NOW``.
 import datetime as dt
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final, Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from alpha_pipeline.errors import SettingError, UsageError
+from alpha_pipeline.words import keep_secret
 
 T = TypeVar("T")
 SourceKind = Literal["simulated", "files", "yahoo"]
@@ -24,6 +26,8 @@ ALL: Final = "all"
 CALENDAR_FIRST: Final = dt.date(1990, 1, 1)
 CALENDAR_LAST: Final = dt.date(2035, 12, 31)
 _MOST_DIGITS: Final = 9
+# What a Host header may say; an IPv6 address has brackets.
+HOST_NAME: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Settings:
         yahoo_base_url: base URL that answers like Yahoo; None means Yahoo itself (``ALPHA_YAHOO_BASE_URL``).
         yahoo_rate: requests a second that Yahoo gets from all processes of this machine together
             (``ALPHA_YAHOO_RATE``).
+        yahoo_patience: seconds that one refresh may wait in vain for Yahoo in all: for refusals to end, and for answers
+            that do not come (``ALPHA_YAHOO_PATIENCE``).
         cboe_vix: URL or file of CBOE's history of ``^VIX``, or `off`; None means CBOE's own for bars of Yahoo
             itself and `off` for others (``ALPHA_CBOE_VIX``).
         alerts: where alerts go, Apprise URLs (``ALPHA_ALERTS``, separated by spaces).
@@ -71,6 +77,8 @@ class Settings:
             ticker (``ALPHA_SINCE``).
         reports_kept: newest sessions whose brief and tear sheet stay, at least 1; None keeps all
             (``ALPHA_REPORTS_KEPT``; there ``all``).
+        ui_hosts: names under which a proxy serves the web UI to others, as they stand in the address bar
+            (``ALPHA_UI_HOSTS``, separated by spaces); loopback names always do.
         simulated_seed: seed of the simulated market (``ALPHA_SIMULATED_SEED``).
         simulated_planted_ic: planted information coefficient of the simulated market
             (``ALPHA_SIMULATED_PLANTED_IC``); 0 plants none.
@@ -84,14 +92,21 @@ class Settings:
     device: DeviceName = "auto"
     yahoo_base_url: str | None = None
     yahoo_rate: float = 2.0
+    yahoo_patience: float = 180.0
     cboe_vix: str | None = None
     alerts: tuple[str, ...] = ()
     fixed_now: dt.datetime | None = None
     through: dt.date | None = None
     since: dt.date | None = None
     reports_kept: int | None = 30
+    ui_hosts: tuple[str, ...] = ()
     simulated_seed: int = 7
     simulated_planted_ic: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Whatever reads settings can put them into a message: their secrets are shown nowhere from here on."""
+        keep_secret(self.alerts, is_whole=True)
+        keep_secret(filter(None, (self.yahoo_base_url, self.cboe_vix, str(self.source_path or ""))))
 
     @property
     def profile(self) -> Profile:
@@ -101,7 +116,7 @@ class Settings:
 
     def now(self) -> dt.datetime:
         """The time, timezone-aware UTC: the replayed one if set, else the real clock."""
-        return self.fixed_now or dt.datetime.now(dt.UTC)
+        return self.fixed_now or machine_now()
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for child processes."""
@@ -114,16 +129,23 @@ class Settings:
             "ALPHA_DEVICE": self.device,
             "ALPHA_YAHOO_BASE_URL": self.yahoo_base_url,
             "ALPHA_YAHOO_RATE": self.yahoo_rate,
+            "ALPHA_YAHOO_PATIENCE": self.yahoo_patience,
             "ALPHA_CBOE_VIX": self.cboe_vix,
             "ALPHA_ALERTS": " ".join(self.alerts) or None,
             "ALPHA_NOW": self.fixed_now.isoformat() if self.fixed_now else None,
             "ALPHA_THROUGH": self.through,
             "ALPHA_SINCE": self.since,
             "ALPHA_REPORTS_KEPT": ALL if self.reports_kept is None else self.reports_kept,
+            "ALPHA_UI_HOSTS": " ".join(self.ui_hosts) or None,
             "ALPHA_SIMULATED_SEED": self.simulated_seed,
             "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def machine_now() -> dt.datetime:
+    """This machine's clock, timezone-aware UTC, whatever time is replayed: when something happens here."""
+    return dt.datetime.now(dt.UTC)
 
 
 def one_of(flag: str, given: Sequence[T] | None) -> T | None:
@@ -166,12 +188,14 @@ def load_settings(
         device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
         yahoo_base_url=_url(values, "ALPHA_YAHOO_BASE_URL"),
         yahoo_rate=_positive(values, "ALPHA_YAHOO_RATE", 2.0),
+        yahoo_patience=_positive(values, "ALPHA_YAHOO_PATIENCE", 180.0),
         cboe_vix=_place(values, "ALPHA_CBOE_VIX"),
         alerts=tuple(values.get("ALPHA_ALERTS", "").split()),
         fixed_now=_instant(values, "ALPHA_NOW"),
         through=_day(values, "ALPHA_THROUGH"),
         since=_day(values, "ALPHA_SINCE"),
         reports_kept=_kept(values),
+        ui_hosts=_hosts(values),
         simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
         simulated_planted_ic=_finite(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
     )
@@ -268,6 +292,17 @@ def _above_0(name: str, given: str, allowed: str) -> int:
     if not given.isdecimal() or len(given) > _MOST_DIGITS or int(given) < 1:
         raise SettingError(name, given, allowed)
     return int(given)
+
+
+def _hosts(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of a web site, in lower case as browsers send them."""
+    names = values.get("ALPHA_UI_HOSTS", "").lower().replace(",", " ").split()
+    for name in names:
+        found = HOST_NAME.fullmatch(name)
+        if found is None or not 0 < int(found["port"] or 80) < 65_536:
+            allowed = "names as they stand in the address bar, such as alpha.example.org or 10.0.0.5:8080"
+            raise SettingError("ALPHA_UI_HOSTS", name, allowed)
+    return tuple(dict.fromkeys(names))
 
 
 def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:

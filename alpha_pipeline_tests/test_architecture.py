@@ -9,6 +9,7 @@ import alpha_pipeline
 PACKAGE = Path(alpha_pipeline.__file__).parent
 # A room may import itself and the rooms before it. Modules on one line stand on the same floor.
 FLOORS = [
+    ["words"],
     ["errors"],
     ["settings"],
     ["universe", "sessions", "alerts", "digits", "failures", "interruption"],

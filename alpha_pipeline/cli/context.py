@@ -34,9 +34,10 @@ def settings_from(
     through: Texts = None,
     since: Texts = None,
     *,
+    allow_host: Texts = None,
     of_market: bool = False,
 ) -> Settings:
-    """The settings; with `of_market`, an unnamed source is the one that filled the warehouse."""
+    """The settings; with `of_market`, what nobody named of the source is that which filled the warehouse."""
     flags: Mapping[str, str | None] = {
         "ALPHA_SOURCE": one_of("--source", source),
         "ALPHA_SOURCE_PATH": one_of("--path", path),
@@ -45,6 +46,7 @@ def settings_from(
         "ALPHA_SEEDS": one_of("--seeds", seeds),
         "ALPHA_THROUGH": one_of("--through", through),
         "ALPHA_SINCE": one_of("--since", since),
+        "ALPHA_UI_HOSTS": " ".join(allow_host) if allow_host else None,
     }
     settings = load_settings(flags)
     if settings.warehouse.exists() and not settings.warehouse.is_dir():

@@ -81,6 +81,10 @@ def _rehearsed(
 
     held, outcomes = Warehouse(settings.warehouse), dict[str, "Outcome"]()
     names = list(asked) if asked is not None else wanted(held, source)
+
+    def tell(words: str) -> None:
+        report_progress(Progress(plan.BARS, len(outcomes), len(names), words, notice=words))
+
     with shown(errors):
         announce((plan.refresh(settings, len(names)),))
         for ticker, outcome in rehearse(
@@ -91,6 +95,7 @@ def _rehearsed(
             now=settings.now(),
             since=settings.since,
             take_corrections=take_corrections,
+            tell=tell,
         ):
             outcomes[ticker] = outcome
             report_progress(Progress(plan.BARS, len(outcomes), len(names), ticker))

@@ -52,7 +52,7 @@ def add_tickers(
 ) -> None:
     """Follow tickers, after asking the source whether it knows them; a wrong one leaves no trace."""
     from alpha_pipeline.steps.admission import last_wanted, require_known
-    from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+    from alpha_pipeline.warehouse.market import MarketRecord, claim_market, keep_files
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import add, followed
 
@@ -64,6 +64,8 @@ def add_tickers(
     with errors.status(f"asking {bars.market} about {', '.join(asked)}"):
         known = require_known(bars, asked, last_wanted(settings), followed(held))
     claim_market(held, MarketRecord(bars.kind, bars.market))
+    if settings.source_path is not None and settings.source == "files":
+        keep_files(held, settings.source_path)
     new = add(held, known)
     sync_partitions(settings)
     before = [ticker for ticker in known if ticker not in new]

@@ -110,7 +110,15 @@ class Warehouse:
         """
         return self.revise(table, unit, lambda _: frame, inputs)
 
-    def revise(self, table: Table, unit: str, change: Callable[[pl.DataFrame], pl.DataFrame], inputs: str = "") -> bool:
+    def revise(
+        self,
+        table: Table,
+        unit: str,
+        change: Callable[[pl.DataFrame], pl.DataFrame],
+        inputs: str = "",
+        *,
+        keeps_times: bool = True,
+    ) -> bool:
         """Replace one unit by what `change` makes of it; no other writer of the unit comes between.
 
         Args:
@@ -118,6 +126,7 @@ class Warehouse:
             unit: the unit.
             change: from the held rows, none at first, to the whole unit.
             inputs: a hash of what the rows were made from, kept with the object for `is_current`.
+            keeps_times: whether rows that differ in their times of fetching or making alone are left as they are.
 
         Returns:
             Whether the object changed.
@@ -133,10 +142,11 @@ class Warehouse:
             fresh = _conformed(table, unit, change(rows))
             metadata = {CONTENT: content_hash(table, fresh), INPUTS: inputs}
             before = _read_metadata(held) if held else {}
-            if before == metadata:
+            is_retimed = not keeps_times and not fresh.equals(rows)
+            if before == metadata and not is_retimed:
                 return None
             changed = before.get(CONTENT) != metadata[CONTENT]
-            if not changed:  # the same rows from other inputs: keep when they were fetched or made
+            if not changed and not is_retimed:  # the same rows from other inputs: keep when they were fetched or made
                 return _parquet(rows, metadata)
             if fresh.is_empty() and not rows.is_empty():
                 raise TableError(table.name, unit, "an empty frame never erases rows")
