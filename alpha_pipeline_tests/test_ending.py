@@ -1,4 +1,4 @@
-"""How a command ends: one line and an exit code for whatever a person, a system or a library did, and never an alert."""
+"""How a command ends: one line and an exit code for whatever a person, a system or a library did."""
 
 import errno
 import os
@@ -43,7 +43,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("now", "first"),
     [
         ("2016-01-30T12:00:00", "╭─"),
-        ("2016-02-01T21:50:00", "1 session old: decided at the close of 2016-01-29, and the last close is 2016-02-01."),
+        ("2016-02-01T21:50:00", "1 session old: decided at the close of 2016-01-29, last close 2016-02-01."),
         ("2016-02-19T22:00:00", "14 sessions old: decided at the close of 2016-01-29"),
         ("2016-01-28T12:00:00", "Ahead of the clock: decided at the close of 2016-01-29"),
     ],
@@ -123,17 +123,12 @@ def test_a_defect_keeps_its_traceback_also_out_of_a_step(decided: Path, monkeypa
     assert outcome.err.splitlines() == ["Traceback of a step", "error: features: KeyError: 'close'"]
 
 
-def started(*arguments: object, **streams: object) -> subprocess.Popen[str]:
+def started(*arguments: object) -> subprocess.Popen[str]:
     """`alpha` in a process and a session of its own, asked to be deaf to SIGINT as a script's background is."""
-    command = [sys.executable, "-m", "alpha_pipeline.cli", *map(str, arguments)]
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+    deaf = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+    command = [*deaf, sys.executable, "-m", "alpha_pipeline.cli", *map(str, arguments)]
     return subprocess.Popen(
-        command,
-        env=environment(),
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        **given,  # type: ignore[call-overload]
+        command, env=environment(), text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
