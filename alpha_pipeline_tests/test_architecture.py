@@ -11,7 +11,9 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 FLOORS = [
     ["words"],
     ["errors"],
-    ["universe", "settings", "sessions", "alerts", "digits", "failures", "interruption"],
+    ["sessions"],
+    ["settings"],
+    ["universe", "alerts", "digits", "failures", "interruption"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],

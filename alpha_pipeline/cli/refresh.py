@@ -10,6 +10,7 @@ from alpha_pipeline.cli.context import (
     open_runner,
     publish_views,
     require_something,
+    require_writable,
     settings_from,
     usable_source,
 )
@@ -55,6 +56,8 @@ def refresh(
     """Bring bars and nothing else, and say what became of each ticker; exit code 1 when all of them failed."""
     settings = settings_from(source, path, warehouse, through=through, since=since, of_market=source is None)
     asked = named_tickers(tickers, settings)
+    if not dry_run:
+        require_writable(settings)
     bars = usable_source(settings)
     if dry_run:
         outcomes = _rehearsed(settings, bars, asked, take_corrections=take_corrections)

@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from alpha_pipeline.cli.context import checked_names, followed_names, settings_from, sync_partitions, usable_source
+from alpha_pipeline.cli.context import (
+    checked_names,
+    followed_names,
+    require_writable,
+    settings_from,
+    sync_partitions,
+    usable_source,
+)
 from alpha_pipeline.cli.options import PathOption, SourceOption, WarehouseOption
 from alpha_pipeline.cli.terminal import console, errors
 from alpha_pipeline.errors import UsageError
@@ -50,6 +57,7 @@ def add_tickers(
     from alpha_pipeline.warehouse.tickers import add, followed
 
     settings = settings_from(source, path, warehouse, of_market=source is None)
+    require_writable(settings)
     asked = checked_names(listed(names))
     bars = usable_source(settings)
     held = Warehouse(settings.warehouse)
@@ -79,6 +87,7 @@ def remove_tickers(
     from alpha_pipeline.warehouse.tickers import followed, remove
 
     settings = settings_from(warehouse=warehouse)
+    require_writable(settings)
     held = Warehouse(settings.warehouse)
     asked = followed_names(listed(names), settings)
     before = followed(held)

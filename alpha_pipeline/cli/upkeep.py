@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from alpha_pipeline.cli.context import doctor_settings, publish_views, require_filled, settings_from, sync_partitions
+from alpha_pipeline.cli.context import (
+    doctor_settings,
+    publish_views,
+    require_filled,
+    require_writable,
+    settings_from,
+    sync_partitions,
+)
 from alpha_pipeline.cli.options import PathOption, ProfileOption, SeedsOption, SourceOption, Texts, WarehouseOption
 from alpha_pipeline.cli.terminal import console, errors
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
@@ -33,6 +40,8 @@ def doctor(
     from alpha_pipeline.doctor.examination import examine
 
     settings = doctor_settings(source, path, warehouse)
+    if mend:
+        require_writable(settings)
     findings = examine(settings)
     if mend:
         for finding in findings:

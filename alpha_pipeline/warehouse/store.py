@@ -14,11 +14,14 @@ from urllib.parse import quote, unquote
 import polars as pl
 
 from alpha_pipeline.errors import TableError
+from alpha_pipeline.warehouse.dates import impossible
 from alpha_pipeline.warehouse.objects import LocalObjects
+from alpha_pipeline.warehouse.state import StateError
 from alpha_pipeline.warehouse.table import Table
 
 CONTENT = "alpha.content"
 INPUTS = "alpha.inputs"
+_FIX = "Bring it back from a copy, or move it away: a run makes anew what it makes, and asks the source for bars."
 
 
 def span(frame: pl.DataFrame) -> tuple[dt.date, dt.date] | None:
@@ -88,7 +91,7 @@ class Warehouse:
         for unit in sorted(set(self.units(table) if units is None else units)):
             data = self._object(table, unit)
             if data is not None:
-                frames.append(_rows(table, data).select(wanted).collect())
+                frames.append(self._possible(table, unit, _rows(table, data).select(wanted).collect()))
         rows = pl.concat(frames)
         by = [column for column in table.key if column in wanted]
         return rows.sort(by) if by else rows
@@ -225,6 +228,12 @@ class Warehouse:
     def _object(self, table: Table, unit: str) -> bytes | None:
         """The bytes of a unit, or None; a power cut on a file system without syncing may leave a file without any."""
         return self.objects.get(self.key(table, unit)) or None
+
+    def _possible(self, table: Table, unit: str, rows: pl.DataFrame) -> pl.DataFrame:
+        if (column := impossible(rows)) is not None:
+            detail = f"a day in its column {column} lies outside the years 1 to 9999"
+            raise StateError(self.objects.path(self.key(table, unit)), detail, _FIX)
+        return rows
 
     def _update(self, table: Table, unit: str, change: Callable[[bytes | None], bytes | None]) -> None:
         self.objects.update(self.key(table, unit), change)
