@@ -1,4 +1,4 @@
-"""The objects of the tables and the artifacts of the models: their names, sizes and ends, and with `--deep` every byte."""
+"""The objects of the tables and the artifacts of the models: names, sizes and ends, and with `--deep` every byte."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,11 +8,12 @@ from typing import Final
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.steps.mending import empty_units, remove_empty
-from alpha_pipeline.steps.soundness import Damage, damages, kept_aside, mend, put_back, strays
+from alpha_pipeline.steps.soundness import Damage, damages, kept_aside, mend, put_back
 from alpha_pipeline.steps.taking_over import take_over
 from alpha_pipeline.warehouse import seal
 from alpha_pipeline.warehouse.aside import set_aside
 from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.strangers import strays
 
 NAMED: Final = 5
 _PARQUET: Final = b"PAR1"

@@ -18,6 +18,7 @@ from alpha_pipeline.steps.taking_over import take_over
 from alpha_pipeline.training.artifact import ArtifactError, read_artifact
 from alpha_pipeline.warehouse.aside import FOLDER, set_aside
 from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.strangers import strays
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import proof, signals
 
@@ -66,17 +67,12 @@ def damages(warehouse: Warehouse, tables: Sequence[Table]) -> list[Damage]:
     return [*found, *_models(warehouse)]
 
 
-def strays(warehouse: Warehouse, tables: Sequence[Table]) -> list[Path]:
-    """What lies among the objects and is none; never read."""
-    return [path for table in tables for path in warehouse.strays(table)]
-
-
 def make_sound(warehouse: Warehouse, tables: Sequence[Table], now: dt.datetime) -> list[str]:
     """Bring the objects of earlier versions under seal, and mend what mends itself; says what was done."""
-    said = [*take_over(warehouse, tables), *put_back(warehouse, tables)]
-    for damage in damages(warehouse, tables):
-        said.append(damage.said if damage.is_lost else mend(warehouse, damage, now))
-    return said
+    prepared = [*take_over(warehouse, tables), *put_back(warehouse, tables)]
+    found = damages(warehouse, tables)
+    others = [f"{path} is no object, and is not read: move it elsewhere." for path in strays(warehouse, tables)]
+    return [*prepared, *others, *(damage.said if damage.is_lost else mend(warehouse, damage, now) for damage in found)]
 
 
 def mend(warehouse: Warehouse, damage: Damage, now: dt.datetime) -> str:

@@ -6,6 +6,7 @@ whether an object is what was stored. Values are changed nowhere, and nothing is
 
 import io
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
@@ -35,13 +36,13 @@ def take_over(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
     n_sealed = 0
     for key, is_same in looked.items():
         if is_same is not None and key not in bad:
-            warehouse.objects.update(key, lambda held, key=key: _sealed(key, held))
+            warehouse.objects.update(key, partial(_sealed, key))
             n_sealed += 1
     for key in warehouse.objects.list("models"):
         if key.endswith(".json"):
             warehouse.objects.update(key, lambda held: sealed_card(held) if held else None)
     warehouse.mark_sealed()
-    if not looked:
+    if not n_sealed and not bad:
         return []
     said = [f"{n_sealed:,} objects of an earlier version were looked at and sealed; from now on each reading verifies."]
     if unsure:

@@ -42,6 +42,10 @@ class SealError(Exception):
     """Bytes are not what was stored under their name; says why."""
 
 
+class MisnamedError(SealError):
+    """Bytes were stored under another name."""
+
+
 def sealed(key: str, parquet: bytes) -> bytes:
     """A Parquet file with a seal.
 
@@ -61,7 +65,8 @@ def verify(key: str, data: bytes) -> bool:
         Whether there is one; objects of the versions before seals have none.
 
     Raises:
-        SealError: they are not what was stored under that key.
+        MisnamedError: they are whole, and were stored under another key.
+        SealError: they are not what was stored.
     """
     found = find(data)
     if found is None:
@@ -70,7 +75,7 @@ def verify(key: str, data: bytes) -> bool:
     if digest != found.digest:
         raise SealError("its bytes are not those that were stored")
     if found.key != key:
-        raise SealError(f"it is {found.key} under another name")
+        raise MisnamedError(f"it is {found.key} under another name")
     return True
 
 

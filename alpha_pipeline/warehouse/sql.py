@@ -272,7 +272,7 @@ def _refusing(place: _Place, name: str, why: str) -> str:
     """A view that fails, whatever is asked of it, with the words of what is damaged."""
     [seed] = place.read[name]
     return (
-        f"CREATE OR REPLACE VIEW {name} AS SELECT columns.* FROM (SELECT error({literal(why)}) AS why) AS damage "
+        f"CREATE OR REPLACE VIEW {name} AS SELECT columns.* FROM (SELECT error({literal(why)}) AS why) AS damage "  # noqa: S608
         f"LEFT JOIN read_parquet({literal(seed)}) AS columns ON damage.why IS NOT NULL"
     )
 

@@ -275,7 +275,7 @@ class Warehouse:
         if data is None:
             elsewhere = self._folder(table).holding(key)
             if elsewhere is not None:
-                raise self._damage(table, unit, f"it lies there as {elsewhere.name}")
+                raise self._damage(table, unit, f"it lies there as {elsewhere.name}", is_misnamed=True)
             if self.objects.path(key).is_symlink():
                 raise self._damage(table, unit, "it is a link that leads nowhere")
             return None
@@ -285,6 +285,8 @@ class Warehouse:
     def _verify(self, table: Table, unit: str, data: bytes) -> bool:
         try:
             is_sealed = seal.verify(self.key(table, unit), data)
+        except seal.MisnamedError as error:
+            raise self._damage(table, unit, str(error), is_misnamed=True) from None
         except seal.SealError as error:
             raise self._damage(table, unit, str(error)) from None
         if not is_sealed and self.is_sealed:
@@ -325,8 +327,10 @@ class Warehouse:
     def _folder(self, table: Table) -> Folder:
         return Folder(self.root, self.folder(table))
 
-    def _damage(self, table: Table, unit: str, why: str) -> DamageError:
-        return DamageError(str(self.objects.path(self.key(table, unit))), why, table.is_mended_by)
+    def _damage(self, table: Table, unit: str, why: str, *, is_misnamed: bool = False) -> DamageError:
+        first = "`alpha run` gives each object its own name again, where nothing else has taken it. Otherwise: "
+        fix = f"{first if is_misnamed else ''}{table.is_mended_by}"
+        return DamageError(str(self.objects.path(self.key(table, unit))), why, fix)
 
     def _sealed(self, table: Table, unit: str, frame: pl.DataFrame, metadata: dict[str, str]) -> bytes:
         return seal.sealed(self.key(table, unit), _parquet(frame, metadata))
@@ -334,7 +338,10 @@ class Warehouse:
     def _update(self, table: Table, unit: str, change: Callable[[bytes | None], bytes | None]) -> None:
         if not self.objects.path(TABLES_FOLDER).exists():
             self.mark_sealed()
-        self.objects.update(self.key(table, unit), change)
+        try:
+            self.objects.update(self.key(table, unit), change)
+        except IsADirectoryError:
+            raise self._damage(table, unit, "it is a folder") from None
         told, self._on_first_write = self._on_first_write, None
         if told is not None:
             told(self)

@@ -87,7 +87,8 @@ def statements(
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         found.append(
             f"CREATE OR REPLACE VIEW {table.name} AS "  # noqa: S608  names of our own tables, and quoted paths
-            f"SELECT {columns} FROM read_parquet([{read}], union_by_name = true, hive_partitioning = false{named}){where}"
+            f"SELECT {columns} FROM read_parquet([{read}], union_by_name = true, hive_partitioning = false{named})"
+            f"{where}"
         )
     if BARS in tables and REVISIONS in tables:
         found.append(_BARS_AS_OF.format(columns=", ".join(f'"{column}"' for column in BARS.columns)))
