@@ -15,7 +15,7 @@ import apprise
 
 from alpha_pipeline.errors import SettingError
 
-Kind = Literal["failure", "stale", "exit", "leak", "disputed", "test"]
+Kind = Literal["failure", "stale", "exit", "leak", "disputed", "clock", "test"]
 
 logger = logging.getLogger(__name__)
 # Apprise logs a URL that it cannot read, secret and all. Why a service failed comes with its result and is logged here.
@@ -27,6 +27,7 @@ _TYPES: Final[dict[Kind, apprise.NotifyType]] = {
     "exit": apprise.NotifyType.WARNING,
     "leak": apprise.NotifyType.FAILURE,
     "disputed": apprise.NotifyType.WARNING,
+    "clock": apprise.NotifyType.WARNING,
     "test": apprise.NotifyType.INFO,
 }
 
@@ -39,7 +40,8 @@ class Alert:
         key: what it is about; an alert of the same key is the same alert.
         title: one line.
         body: the facts and the fix, in plain text.
-        kind: `failure` of a run, `stale` data, `exit` of every long, a `leak` found, answers `disputed`, or a `test`.
+        kind: `failure` of a run, `stale` data, `exit` of every long, a `leak` found, answers `disputed`, a wrong
+            `clock`, or a `test`.
     """
 
     key: str

@@ -20,6 +20,7 @@ from typing import Final
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 CODE: Final = 130  # of a shell, for a command that Ctrl-C ended
 GRACE_S: Final = 10.0
+DEAF_S: Final = 3.0  # for a library that was told, and has nothing to bring to an end
 AGAIN_S: Final = 1.0  # some programs send a signal twice at once, and mean it once
 _TOLD_EVERY_S: Final = 0.1
 
@@ -122,6 +123,8 @@ def _watch(reader: socket.socket, errors: int | None, farewell: str, grace_s: fl
         for call in [*_calls]:
             with suppress(Exception):
                 call()
+        if _calls and time.monotonic() - began > DEAF_S:
+            break
         with suppress(TimeoutError):
             number = reader.recv(1)
             if number and number[0] in SIGNALS and time.monotonic() - began > AGAIN_S:

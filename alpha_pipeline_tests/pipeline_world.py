@@ -51,6 +51,10 @@ class FrameSource:
     def concurrency(self) -> int:
         return 1
 
+    @property
+    def waits(self) -> None:
+        return None
+
     def tickers(self) -> frozenset[str]:
         return frozenset(self.bars)
 

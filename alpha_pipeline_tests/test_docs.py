@@ -26,7 +26,7 @@ DOCUMENTS = [README, ROOT / "CONTEXT.md", *sorted((ROOT / "docs").rglob("*.md"))
 OF_THE_TESTS = {"ALPHA_REAL_BARS"}
 SETTINGS = set(
     Settings(
-        source_path=Path("bars"), seeds=1, yahoo_base_url="u", cboe_vix="off", alerts=("json://host",)
+        source_path=Path("bars"), seeds=1, yahoo_base_url="u", cboe_vix="off", alerts=("json://host",), ui_hosts=("h",)
     ).environment()
 ) | {"ALPHA_NOW", "ALPHA_SINCE", "ALPHA_THROUGH"}
 

@@ -50,7 +50,9 @@ def measure(warehouse: Warehouse, rounds: int) -> None:
     print(f"{len(objects):,} objects, {size / 1e6:,.1f} MB")
     data = b"".join(path.read_bytes() for path in objects)[: 64 * 1024**2]
     for name in ("sha256", "blake2b"):
-        print(f"{name}: {len(data) / 1e6 / min(seconds(lambda n=name: hashlib.new(n, data)) for _ in range(3)):,.0f} MB/s")
+        print(
+            f"{name}: {len(data) / 1e6 / min(seconds(lambda n=name: hashlib.new(n, data)) for _ in range(3)):,.0f} MB/s"
+        )
     works: dict[str, Callable[[], object]] = {
         "every table": lambda: read_all(warehouse),
         "bars of one ticker": lambda: warehouse.read(BARS, ["QQQ"]),
@@ -66,7 +68,9 @@ def measure(warehouse: Warehouse, rounds: int) -> None:
             verified.append(seconds(work))
         a, b = median(without), median(verified)
         print(f"| {name} | {a:.4f} | {b:.4f} | {b / a - 1:+.1%} |")
-    print(f"| `alpha doctor --deep`, all objects | | {median(seconds(lambda: damages(warehouse, TABLES)) for _ in range(3)):.2f} | |")
+    print(
+        f"| `alpha doctor --deep`, all objects | | {median(seconds(lambda: damages(warehouse, TABLES)) for _ in range(3)):.2f} | |"
+    )
 
 
 def main() -> None:

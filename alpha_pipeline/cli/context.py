@@ -1,5 +1,7 @@
 """What the commands need before they begin: settings, a source, a warehouse, names that are known."""
 
+import errno
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,9 +36,10 @@ def settings_from(
     through: Texts = None,
     since: Texts = None,
     *,
+    allow_host: Texts = None,
     of_market: bool = False,
 ) -> Settings:
-    """The settings; with `of_market`, an unnamed source is the one that filled the warehouse."""
+    """The settings; with `of_market`, what nobody named of the source is that which filled the warehouse."""
     flags: Mapping[str, str | None] = {
         "ALPHA_SOURCE": one_of("--source", source),
         "ALPHA_SOURCE_PATH": one_of("--path", path),
@@ -45,6 +48,7 @@ def settings_from(
         "ALPHA_SEEDS": one_of("--seeds", seeds),
         "ALPHA_THROUGH": one_of("--through", through),
         "ALPHA_SINCE": one_of("--since", since),
+        "ALPHA_UI_HOSTS": " ".join(allow_host) if allow_host else None,
     }
     settings = load_settings(flags)
     if settings.warehouse.exists() and not settings.warehouse.is_dir():
@@ -142,6 +146,19 @@ def said_of_bars(settings: Settings, source: "PriceSource") -> list[str]:
     held = Warehouse(settings.warehouse)
     found = bar_problems(held)
     return [*found.sentences, *found.notes, *said_of_files(source.readings(), followed(held))]
+
+
+def require_writable(settings: Settings) -> None:
+    """Refuse a warehouse in which nothing can be written, before anything is loaded or asked for.
+
+    Raises:
+        OSError: as the system says it when something is written there.
+    """
+    root = settings.warehouse
+    if root.exists() and not os.access(root, os.W_OK | os.X_OK):
+        is_mounted_so = hasattr(os, "statvfs") and bool(os.statvfs(root).f_flag & os.ST_RDONLY)
+        number = errno.EROFS if is_mounted_so else errno.EACCES
+        raise OSError(number, os.strerror(number), str(root))
 
 
 def require_filled(settings: Settings) -> None:

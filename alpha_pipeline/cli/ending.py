@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from rich.markup import escape
 
@@ -36,8 +36,9 @@ def ended(command: Callable[[], object], farewell: str) -> int:
     code = _code(command)
     if interruption.was_asked() or code == interruption.CODE:
         if not _is_flushed():
-            _drop_output()
+            _drop(sys.stdout)
         errors.print(farewell, highlight=False, soft_wrap=True)
+        _drop(sys.stderr)  # libraries that were interrupted have more to say as the interpreter ends
         return interruption.CODE
     try:
         sys.stdout.flush()  # what is left to the interpreter's end fails without a word
@@ -101,12 +102,12 @@ def _streams() -> bool:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  for good
-    if is_open and sys.stdout is sys.__stdout__:
+    if sys.__stdout__ is not None and sys.stdout is sys.__stdout__:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Output(1, "w", closefd=False)),
-            encoding=sys.stdout.encoding,
+            encoding=sys.__stdout__.encoding,
             errors="backslashreplace",  # where the terminal knows few letters
-            line_buffering=sys.stdout.isatty(),
+            line_buffering=sys.__stdout__.isatty(),
         )
     return is_open
 
@@ -114,7 +115,7 @@ def _streams() -> bool:
 class _Output(io.FileIO):
     """Standard output that says that it is what failed: the system names no file when a write does."""
 
-    def write(self, data: Any, /) -> int | None:  # noqa: ANN401  any buffer
+    def write(self, data: Any, /) -> int:  # noqa: ANN401  any buffer
         """Write some bytes."""
         try:
             return super().write(data)
@@ -134,17 +135,18 @@ def _is_flushed() -> bool:
 
 def _not_shown(error: OSError | ValueError) -> int:
     """Standard output took not all that was said."""
-    _drop_output()
+    _drop(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return _said(FAILED, f"not all was shown: whoever read {OUTPUT} has gone.")
     why = (error.strerror if isinstance(error, OSError) else None) or "it is closed"
     return _said(FAILED, f"not all was shown: {OUTPUT}: {why}. Send it where there is room.")
 
 
-def _drop_output() -> None:
-    """Let what is still to be written to standard output go nowhere."""
+def _drop(stream: IO[str]) -> None:
+    """Let what is still to be written to a stream of the process go nowhere."""
     with suppress(OSError, ValueError, AttributeError):
-        if sys.stdout.fileno() == 1:
+        descriptor = stream.fileno()
+        if descriptor in {1, 2}:
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
+            os.dup2(nowhere, descriptor)
             os.close(nowhere)

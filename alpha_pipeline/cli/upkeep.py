@@ -5,8 +5,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from alpha_pipeline.cli.context import doctor_settings, publish_views, require_filled, settings_from, sync_partitions
-from alpha_pipeline.cli.options import PathOption, ProfileOption, SeedsOption, SourceOption, WarehouseOption
+from alpha_pipeline.cli.context import (
+    doctor_settings,
+    publish_views,
+    require_filled,
+    require_writable,
+    settings_from,
+    sync_partitions,
+)
+from alpha_pipeline.cli.options import PathOption, ProfileOption, SeedsOption, SourceOption, Texts, WarehouseOption
 from alpha_pipeline.cli.terminal import console, errors
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.settings import one_of
@@ -36,6 +43,8 @@ def doctor(
     from alpha_pipeline.doctor.examination import examine
 
     settings = doctor_settings(source, path, warehouse)
+    if mend:
+        require_writable(settings)
     findings = examine(settings, is_deep=deep)
     if mend:
         for finding in findings:
@@ -104,14 +113,22 @@ def ui(
         list[int] | None,
         typer.Option("--port", metavar="N", min=1, max=65_535, help="Port on the loopback interface; 3000 by default."),
     ] = None,
+    allow_host: Annotated[
+        Texts,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="Name by which a proxy serves it, as it stands in the address bar."
+        ),
+    ] = None,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
     from alpha_pipeline.defs.home import prepare_home
     from alpha_pipeline.defs.ui import HOST, require_free, serve
+    from alpha_pipeline.steps.admission import require_files
 
     number = one_of("--port", port) or 3000
-    settings = settings_from(source, path, warehouse, profile, seeds, of_market=source is None)
+    settings = settings_from(source, path, warehouse, profile, seeds, allow_host=allow_host, of_market=True)
     require_free(number)
+    require_files(settings)
     sync_partitions(settings)
     console.print(
         f"Dagster UI: http://{HOST}:{number}  (warehouse {escape(str(settings.warehouse))}; Ctrl-C ends it)",

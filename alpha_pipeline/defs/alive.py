@@ -59,7 +59,8 @@ def _is_dead(root: Path, record: dg.RunRecord) -> bool:
     """
     path = _lock(root, record.dagster_run.run_id)
     if not path.exists():
-        return time.time() - (record.start_time or time.time()) > _GRACE
+        # A start that lies ahead is of a clock that was wrong.
+        return abs(time.time() - (record.start_time or time.time())) > _GRACE
     try:
         with FileLock(path, blocking=False):
             return True

@@ -7,8 +7,9 @@ from typing import Any
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.ingestion.refusals import MUCH_REFUSED
-from alpha_pipeline.settings import Settings
+from alpha_pipeline.settings import Settings, machine_now
 from alpha_pipeline.steps.admission import last_wanted
+from alpha_pipeline.steps.ahead import ahead
 from alpha_pipeline.steps.bar_problems import NAMES_SAID, bar_problems, expected
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.market import read_market
@@ -25,6 +26,8 @@ def look(patient: Patient) -> Iterator[Finding]:
     yield _core(rows, calendar.last_closed(patient.settings.now()), last_wanted(patient.settings))
     yield _sessions(rows, expected(warehouse)[0], patient.settings)
     yield from _gone(warehouse, rows)
+    late = ahead(warehouse, machine_now())
+    yield Finding("times", not late, " ".join(one.words for one in late) or "none lies after this machine's clock")
     yield from _last_refresh(warehouse)
 
 

@@ -58,6 +58,8 @@ def _looked(name: str, look: Look, patient: Patient) -> Iterator[Finding]:
         yield from look(patient)
     except AlphaError as error:
         yield Finding(name, False, str(error))
-    except Exception as error:  # noqa: BLE001  whatever it is, the other looks go on and this one is named
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  whatever it is, also a panic of Polars, the other looks go on
         why = failures.words(error) or f"{type(error).__name__}: {error}. That is a defect of ours: please report it"
         yield Finding(name, False, f"could not be looked at: {' '.join(why.split())}")

@@ -7,6 +7,7 @@ lengths are counted in requests at the allowed rate, so that a slower pace is a 
 The wall clock is meant here and not the replayed one: manners concern the server and not the data.
 """
 
+import math
 import random
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Final
 
 from alpha_pipeline.errors import CoolingError
 from alpha_pipeline.sources.shared_state import SharedState, State
+from alpha_pipeline.sources.waits import moment
 
 # At two requests a second: 30 s, doubling up to a quarter of an hour; nobody waits longer than two minutes.
 FIRST_COOLING: Final = 60
@@ -49,40 +51,52 @@ class Pace:
         self.sleep = sleep
         self._state = SharedState(folder / STATE)
         self._interval = 1 / requests_per_second
-        self._clock = clock
+        self.clock = clock
         # Waiting for a file lock is polling; the threads of one process queue without it.
         self._threads = threading.Lock()
         self._was_refused = False
 
-    def wait(self) -> None:
+    def wait(self, patience_s: float = math.inf, tell: Callable[[str], None] = str) -> None:
         """Return when it is this caller's turn.
 
+        Args:
+            patience_s: how long this caller would wait for the end of a cooling period.
+            tell: hears what is waited for.
+
         Raises:
-            CoolingError: the server refused somebody, and the cooling period lasts longer than anyone should wait.
+            CoolingError: the server refused somebody, and the cooling period lasts longer than that, or than anyone
+                should wait.
         """
         while True:
-            delay = self._reserve()
+            delay = self._reserve(patience_s)
             if delay <= 0:
                 return
+            if self.cooling() > 0:
+                tell(f"refused requests (rate limit) and is asked again at {moment(delay)}")
             self.sleep(delay)
             if self.cooling() <= 0:  # nobody was refused while this one waited for its slot
                 return
 
     def cooling(self) -> float:
         """Seconds until the server may be asked again; 0 when it may be asked now."""
-        left = _number(self._state.read(), "cooling_until") - self._clock()
+        left = _number(self._state.read(), "cooling_until") - self.clock()
         return max(0.0, min(left, 2 * LONGEST_COOLING * self._interval))
 
-    def refused(self) -> None:
-        """The server refused a request: begin a cooling period, twice as long as the one before."""
+    def refused(self, retry_after_s: float = 0.0) -> None:
+        """The server refused a request: begin a cooling period, twice as long as the one before.
+
+        Args:
+            retry_after_s: how long the server asked to be left alone; the period is no shorter, up to the longest.
+        """
 
         def begin(state: State) -> State | None:
-            now = self._clock()
+            now = self.clock()
             if _number(state, "cooling_until") > now:  # asked before the refusal was known
                 return None
             refusals = min(int(_number(state, "refusals")), _MOST_REFUSALS) + 1
-            length = min(FIRST_COOLING * 2 ** (refusals - 1), LONGEST_COOLING) * self._interval
-            return {**state, "refusals": refusals, "cooling_until": now + length * _jitter(1.0)}
+            longest = LONGEST_COOLING * self._interval
+            length = min(FIRST_COOLING * 2 ** (refusals - 1) * self._interval, longest) * _jitter(1.0)
+            return {**state, "refusals": refusals, "cooling_until": now + max(length, min(retry_after_s, longest))}
 
         with self._threads:
             self._state.update(begin)
@@ -104,7 +118,7 @@ class Pace:
             return
         self.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * self._interval * _jitter(0.5))
 
-    def _reserve(self) -> float:
+    def _reserve(self, patience_s: float) -> float:
         """Take the next free slot; returns the seconds until it.
 
         Raises:
@@ -114,12 +128,12 @@ class Pace:
 
         def take(state: State) -> State | None:
             nonlocal delay
-            now = self._clock()
+            now = self.clock()
             ends = _number(state, "cooling_until")
             if ends - now > 2 * LONGEST_COOLING * self._interval:  # the clock was set back
                 state["cooling_until"] = ends = now
-            if ends - now > PATIENCE * self._interval:
-                raise CoolingError(ends - now)
+            if ends - now > min(PATIENCE * self._interval, max(patience_s, 0.0)):
+                raise CoolingError(ends - now, moment(ends - now))
             taken = _number(state, "next_at")
             slot = max(now, ends, taken if taken - now < LONGEST_COOLING * self._interval else now)
             delay = slot - now

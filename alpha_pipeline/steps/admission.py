@@ -10,6 +10,7 @@ from alpha_pipeline.errors import (
     NotEnoughDataError,
     SourceError,
     UnknownTickerError,
+    UsageError,
 )
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
@@ -55,6 +56,22 @@ def require_usable(warehouse: Warehouse, source: PriceSource) -> None:
     files = ", ".join(read.file for read in source.readings())
     raise SourceError(
         "; ".join(refused) or f"{files or source.market}: no row names a ticker; there is nothing to take."
+    )
+
+
+def require_files(settings: Settings) -> None:
+    """Check that the files which a source reads can be found, without reading them; of any other source nothing.
+
+    Raises:
+        UsageError: no path is named and none is known, or there is nothing at it.
+    """
+    path = settings.source_path
+    if settings.source != "files" or (path is not None and path.exists()):
+        return
+    what = f"{path} is not there" if path else "nothing says which"
+    raise UsageError(
+        f"The bars of {settings.warehouse} come from files, and {what}: name their file or folder with --path "
+        "(or ALPHA_SOURCE_PATH)."
     )
 
 

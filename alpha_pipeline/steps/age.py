@@ -4,7 +4,6 @@ import datetime as dt
 from dataclasses import dataclass
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,18 @@ class Age:
         n = self.n_behind
         if n < 0:
             return (
-                f"This position is ahead of the clock: it was decided at the close of {self.session}, and by the clock "
-                f"(or ALPHA_NOW) the last closed session is {self.closed}."
+                f"Ahead of the clock: decided at the close of {self.session}, last close {self.closed}. The clock, or "
+                "ALPHA_NOW, is behind."
             )
         if n == 0:
             return ""
         count = f"{n:,} session{'' if n == 1 else 's'}"
         return (
-            f"This position is {count} old: it was decided at the close of {self.session}, and the last closed session "
-            f"is {self.closed}. `alpha run` makes the newest."
+            f"{count} old: decided at the close of {self.session}, last close {self.closed}. `alpha run` makes the "
+            "newest."
         )
 
 
-def age_of(session: dt.date, settings: Settings) -> Age:
+def age_at(session: dt.date, now: dt.datetime) -> Age:
     """The age of what was decided at the close of a session."""
-    return Age(session, calendar.last_closed(settings.now()))
+    return Age(session, calendar.last_closed(now))

@@ -12,7 +12,9 @@ import polars as pl
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.alerts import Alert, check, send
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.steps.admission import behind
+from alpha_pipeline.steps.ahead import ahead
 from alpha_pipeline.steps.bar_problems import SESSIONS_TO_HINT, bar_problems
 from alpha_pipeline.steps.disputed import disputed
 from alpha_pipeline.warehouse.market import read_market
@@ -73,7 +75,20 @@ def due_alerts(warehouse: Warehouse, through: dt.date, failures: Sequence[Failur
 def session_alerts(warehouse: Warehouse, through: dt.date) -> list[Alert]:
     """Stale data, bars and answers that someone has to look at, `exit_longs`, and leaks, as of a session."""
     due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through), _disputed(warehouse))
-    return [*(alert for alert in due if alert is not None), *_of_bars(warehouse)]
+    return [*(alert for alert in due if alert is not None), *_of_bars(warehouse), *clock_alerts(warehouse)]
+
+
+def clock_alerts(warehouse: Warehouse) -> list[Alert]:
+    """One alert for each table that holds times which have not come yet on this machine."""
+    return [
+        Alert(
+            key=f"clock {one.table} {one.latest:%Y-%m-%dT%H:%M:%S}",
+            title=_title(warehouse, f"times to come in {one.table}"),
+            body=one.words,
+            kind="clock",
+        )
+        for one in ahead(warehouse, machine_now())
+    ]
 
 
 def failure_alerts(warehouse: Warehouse, failures: Sequence[Failure]) -> list[Alert]:

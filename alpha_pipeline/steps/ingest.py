@@ -1,26 +1,35 @@
 """Bring the bars of tickers up to date: read what is held, fetch, judge, store."""
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, CoolingError, SourceError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.ingestion.refusals import Refusals, refusals
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.sources.base import Answer, PriceSource
+from alpha_pipeline.sources.waits import FIRST_WORD_S, moment
 from alpha_pipeline.steps.asking import asked, doubted, earliest, seam
+from alpha_pipeline.steps.attending import attended
 from alpha_pipeline.steps.outcomes import IngestReport, NothingTakenError, Outcome, coverage_row
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.words import said
+
+logger = logging.getLogger(__name__)
 
 ROUNDS = 3
 LATE_SESSIONS = 5
+NAMED = 5
 # To fetch, judge and keep a whole history on an idle machine, the time that a server takes apart.
 SECONDS_A_TICKER = 0.15
 
@@ -35,6 +44,7 @@ def ingest_tickers(
     since: dt.date | None = None,
     take_corrections: bool = False,
     is_dry: bool = False,
+    tell: Callable[[str], None] = logger.warning,
 ) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, as many at once as the source bears; one that fails stops no other.
 
@@ -47,6 +57,7 @@ def ingest_tickers(
         since: first session asked for; None: the first one held, and of a ticker without bars all there is.
         take_corrections: take corrections of held bars, however many.
         is_dry: whether nothing is written: the reports say what would be done.
+        tell: hears, in this thread, what is waited for.
 
     Yields:
         (ticker, what was done or why it failed), in the order given.
@@ -67,11 +78,7 @@ def ingest_tickers(
         except AlphaError as error:
             return error
 
-    pool = ThreadPoolExecutor(source.concurrency)
-    try:
-        yield from zip(tickers, pool.map(one, tickers), strict=True)
-    finally:  # an interruption waits for what is being written and starts nothing more
-        pool.shutdown(cancel_futures=True)
+    yield from zip(tickers, attended(one, tickers, source, tell), strict=True)
 
 
 def refresh_tickers(
@@ -85,6 +92,7 @@ def refresh_tickers(
     since: dt.date | None = None,
     take_corrections: bool = False,
     sleep: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], None] = logger.warning,
 ) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, and ask a source on a network again, twice, for those that it may have in a while.
 
@@ -100,24 +108,48 @@ def refresh_tickers(
         since: first session asked for; None: the first one held, and of a ticker without bars all there is.
         take_corrections: take corrections of held bars, however many.
         sleep: waits; a test gives its own.
+        tell: hears, in this thread, what is waited for, and when nothing more is.
 
     Yields:
         (ticker, what was done or why it failed), again for a ticker that was asked for again.
     """
-    todo, outcomes = list(tickers), dict[str, Outcome]()
+    todo, outcomes, waits = list(tickers), dict[str, Outcome](), source.waits
+    if waits is not None:
+        waits.begin()
     for number in range(ROUNDS):
         if number:
             failed = [outcomes[ticker] for ticker in todo]
             cooling = max((error.seconds for error in failed if isinstance(error, CoolingError)), default=0.0)
-            sleep(cooling + wait_s * number)
+            pause, names = cooling + wait_s * number, _named(todo)
+            if waits is not None and pause > waits.left():
+                earliest_s = f" from {moment(cooling)} on" if cooling else ""
+                tell(
+                    f"{names} not asked for again now: that would take longer than a refresh may wait in vain "
+                    f"(ALPHA_YAHOO_PATIENCE). The next run asks{earliest_s}, and goes on from what is held."
+                )
+                return
+            if pause >= FIRST_WORD_S:
+                why = (
+                    "the source refused requests (rate limit)"
+                    if cooling
+                    else "no answer, or not yet its newest session"
+                )
+                tell(f"{names} asked for again at {moment(pause)}: {why}.")
+            with waits.asking("before asking again") if waits is not None else nullcontext():
+                sleep(pause)
         for ticker, outcome in ingest_tickers(
-            warehouse, source, todo, through=through, now=now, since=since, take_corrections=take_corrections
+            warehouse, source, todo, through=through, now=now, since=since, take_corrections=take_corrections, tell=tell
         ):
             outcomes[ticker] = outcome
             yield ticker, outcome
         todo = _worth_asking_again(outcomes, through)
         if not todo or source.overlap is None:
             return
+
+
+def _named(tickers: Sequence[str]) -> str:
+    more = f" and {len(tickers) - NAMED} more" if len(tickers) > NAMED else ""
+    return f"{', '.join(tickers[:NAMED])}{more} {'is' if len(tickers) == 1 else 'are'}"
 
 
 def _worth_asking_again(outcomes: Mapping[str, Outcome], through: dt.date) -> list[str]:
@@ -166,12 +198,15 @@ def ingest_ticker(
     oldest, newest = span(held) or (None, through)
     if newest > through:
         raise AlphaError(
-            f"{ticker}: the warehouse already holds {newest}, after {through}. "
+            f"{ticker}: the warehouse holds {newest}, which has not closed yet by this machine's clock: it was once "
+            "ahead, or is behind now. Set it right; otherwise those are no bars: use another --warehouse."
+            if newest > calendar.last_closed(machine_now())
+            else f"{ticker}: the warehouse already holds {newest}, after {through}. "
             "Give a replay of the past a folder of its own (--warehouse)."
         )
     everything = earliest(oldest, since, through)
     own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
-    doubtful = None if source.overlap is None else doubted(warehouse, ticker, now)
+    doubtful = None if source.overlap is None else doubted(warehouse, ticker, now, machine_now())
     is_deeper = oldest is not None and everything < oldest
     # A dividend of long ago is in no answer of today: without the actions all of them are asked for again.
     lacks_actions = oldest is not None and not warehouse.holds(raw.ACTIONS, ticker)
@@ -229,16 +264,28 @@ class _Judge:
         Raises:
             _BasisMovedError: the basis moved, and the answer does not reach back to the first held bar.
             NothingTakenError: no row could be taken, and no bar is held.
+            SourceError: the answer is so odd that it cannot be judged.
         """
-        made = ingest(
-            self.answer,
-            held,
-            self.warehouse.read(raw.QUARANTINE, [self.answer.ticker]),
-            now=self.now,
-            through=self.through,
-            known_actions=self.warehouse.read(raw.ACTIONS, [self.answer.ticker]),
-            take_corrections=self.take_corrections,
-        )
+        quarantine = self.warehouse.read(raw.QUARANTINE, [self.answer.ticker])
+        actions = self.warehouse.read(raw.ACTIONS, [self.answer.ticker])
+        try:
+            made = ingest(
+                self.answer,
+                held,
+                quarantine,
+                now=self.now,
+                through=self.through,
+                known_actions=actions,
+                take_corrections=self.take_corrections,
+                # Looked at now: a moment ago another process may have stored what was fetched after this answer.
+                clock=machine_now(),
+            )
+        except (PolarsError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            logger.debug("%s: the answer cannot be judged", self.answer.ticker, exc_info=True)
+            raise SourceError(
+                f"{self.answer.ticker}: the answer cannot be judged ({said(f'{type(error).__name__}: {error}')}). "
+                "Held bars stay."
+            ) from error
         if made.needs_full_history or (not self.is_whole and _tells_of_new_actions(self.warehouse, made, held)):
             raise _BasisMovedError
         if made.bars.is_empty():
@@ -285,7 +332,7 @@ def _keep(judge: _Judge) -> IngestReport:
         kept.append((held, made))
         return made.bars
 
-    warehouse.revise(raw.BARS, ticker, merge)
+    warehouse.revise(raw.BARS, ticker, merge, keeps_times=False)
     [(held, made)] = kept
     warehouse.write(raw.COVERAGE, ticker, coverage_row(made, judge.refused(made)))
     return judge.report(held, made)

@@ -7,6 +7,7 @@ then can be read. Looking whether there is something to do takes two millisecond
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import duckdb
@@ -33,6 +34,11 @@ def keep_published(warehouse: Warehouse, tables: Sequence[Table]) -> None:
     """
     if is_published(warehouse, tables):
         return
+    with suppress(OSError):  # as where nothing can be written: what is there is read all the same
+        _publish(warehouse, tables)
+
+
+def _publish(warehouse: Warehouse, tables: Sequence[Table]) -> None:
     locks = warehouse.root / LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / "views.lock"):

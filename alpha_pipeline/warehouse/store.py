@@ -18,6 +18,7 @@ import polars as pl
 
 from alpha_pipeline.errors import DamageError, TableError
 from alpha_pipeline.warehouse import seal
+from alpha_pipeline.warehouse.dates import impossible
 from alpha_pipeline.warehouse.folder import SUFFIX, Folder
 from alpha_pipeline.warehouse.objects import LocalObjects
 from alpha_pipeline.warehouse.table import Table
@@ -130,7 +131,15 @@ class Warehouse:
         """
         return self.revise(table, unit, lambda _: frame, inputs)
 
-    def revise(self, table: Table, unit: str, change: Callable[[pl.DataFrame], pl.DataFrame], inputs: str = "") -> bool:
+    def revise(
+        self,
+        table: Table,
+        unit: str,
+        change: Callable[[pl.DataFrame], pl.DataFrame],
+        inputs: str = "",
+        *,
+        keeps_times: bool = True,
+    ) -> bool:
         """Replace one unit by what `change` makes of it; no other writer of the unit comes between.
 
         Args:
@@ -138,6 +147,7 @@ class Warehouse:
             unit: the unit.
             change: from the held rows, none at first, to the whole unit.
             inputs: a hash of what the rows were made from, kept with the object for `is_current`.
+            keeps_times: whether rows that differ in their times of fetching or making alone are left as they are.
 
         Returns:
             Whether the object changed.
@@ -153,10 +163,11 @@ class Warehouse:
             fresh = _conformed(table, unit, change(rows))
             metadata = {CONTENT: content_hash(table, fresh), INPUTS: inputs}
             before = _read_metadata(held) if held else {}
-            if before == metadata:
+            is_retimed = not keeps_times and not fresh.equals(rows)
+            if before == metadata and not is_retimed:
                 return None
             changed = before.get(CONTENT) != metadata[CONTENT]
-            if not changed:  # the same rows from other inputs: keep when they were fetched or made
+            if not changed and not is_retimed:  # the same rows from other inputs: keep when they were fetched or made
                 return self._sealed(table, unit, rows, metadata)
             if fresh.is_empty() and not rows.is_empty():
                 raise TableError(table.name, unit, "an empty frame never erases rows")
@@ -303,7 +314,11 @@ class Warehouse:
 
     def _decoded(self, table: Table, unit: str, data: bytes, columns: Sequence[str] | None = None) -> pl.DataFrame:
         with self._decoding(table, unit):
-            return _rows(table, data).select(table.columns if columns is None else columns).collect()
+            rows = _rows(table, data).select(table.columns if columns is None else columns).collect()
+        column = impossible(rows)
+        if column is not None:
+            raise self._damage(table, unit, f"a day in its column {column} lies outside the years 1 to 9999")
+        return rows
 
     @contextmanager
     def _decoding(self, table: Table, unit: str) -> Iterator[None]:

@@ -41,7 +41,7 @@ CREATE OR REPLACE MACRO raw.bars_as_of(moment) AS TABLE
 _IN_ITS_PLACE = """
     (SELECT CASE WHEN bool_and(md5(path) = '{mark}') THEN true
         ELSE error('this alpha.duckdb was made as ' || {path} || ' and lies elsewhere, a copy or moved: its views '
-            || 'would show the rows of that folder. `alpha doctor --warehouse` on its folder makes it anew.')
+            || 'would show the rows of that folder. `alpha doctor --mend --warehouse` on its folder makes it anew.')
         END
     FROM duckdb_databases() WHERE database_name IN (SELECT database_name FROM duckdb_views()
         WHERE schema_name = '{schema}' AND view_name = '{name}' AND contains(sql, '{mark}')))

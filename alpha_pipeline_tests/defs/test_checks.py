@@ -21,7 +21,7 @@ from alpha_pipeline_tests.defs.world import FIRST, LAST, NOW, World, forecasts, 
 def evaluate(instance: dg.DagsterInstance, world: World, asset: list[str], name: str) -> dg.AssetCheckEvaluation:
     """Run one check, as the `Execute` button of the web UI does."""
     key = dg.AssetCheckKey(dg.AssetKey(asset), name)
-    definitions = fresh_defs(world.environment)
+    definitions = fresh_defs()
     job = dg.define_asset_job("one_check", selection=dg.AssetSelection.checks(key))
     chosen = dg.Definitions(
         assets=definitions.assets,
@@ -30,7 +30,8 @@ def evaluate(instance: dg.DagsterInstance, world: World, asset: list[str], name:
         executor=dg.in_process_executor,
         jobs=[job],
     )
-    result = chosen.resolve_job_def("one_check").execute_in_process(instance=instance)
+    with world.entered():
+        result = chosen.resolve_job_def("one_check").execute_in_process(instance=instance)
     [evaluation] = result.get_asset_check_evaluations()
     return evaluation
 

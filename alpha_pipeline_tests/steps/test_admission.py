@@ -27,6 +27,7 @@ class Asked:
     market: str = "yahoo"
     overlap: int | None = 15
     concurrency: int = 1
+    waits: None = None
 
     def tickers(self) -> None:
         """It cannot say."""

@@ -57,7 +57,7 @@ def test_swapped_objects_are_named_and_put_back(held: Warehouse) -> None:
     ours, theirs = one.read_bytes(), other.read_bytes()
     one.write_bytes(theirs)
     other.write_bytes(ours)
-    for ask in ([["QQQ"], ["SPY"], None]):
+    for ask in [["QQQ"], ["SPY"], None]:
         with pytest.raises(DamageError, match="under another name"):
             held.read(BARS, ask)
     with pytest.raises(SqlError, match="under another name"):
@@ -72,7 +72,9 @@ def test_a_renamed_object_is_missed(held: Warehouse) -> None:
         held.read(BARS)
 
 
-@pytest.mark.parametrize("why", ["it is a folder", "a link that leads nowhere", "it is empty", "no seal", "none of raw"])
+@pytest.mark.parametrize(
+    "why", ["it is a folder", "a link that leads nowhere", "it is empty", "no seal", "none of raw"]
+)
 def test_whatever_lies_under_the_name_of_an_object_is_named_with_the_fix(held: Warehouse, why: str) -> None:
     path = path_of(held, "QQQ")
     path.unlink()

@@ -12,13 +12,14 @@ from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
+from alpha_pipeline.steps.alerts import clock_alerts, notify
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, reason
 from alpha_pipeline.steps.refresh import refresh, said_of_files
 from alpha_pipeline.steps.second_opinion import consult
 from alpha_pipeline.steps.soundness import make_sound
 from alpha_pipeline.universe import HOLDINGS, VIX
-from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.market import keep_files, read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
@@ -63,6 +64,15 @@ def raw_tables(
     for words in make_sound(warehouse, catalogue.TABLES, settings.now()):
         context.log.warning(words)
     outcomes: dict[str, Outcome] = {}
+
+    def tell(words: str) -> None:
+        context.log.warning(words)
+        steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), words, notice=words))
+
+    # Before the refresh mends what it can of it.
+    for alert in clock_alerts(warehouse):
+        tell(alert.body)
+        notify(warehouse, [alert], settings.alerts)
     for ticker, outcome in refresh(
         warehouse,
         source,
@@ -72,6 +82,7 @@ def raw_tables(
         wait_s=wait_s,
         take_corrections=config.take_corrections,
         since=settings.since,
+        tell=tell,
     ):
         outcomes[ticker] = outcome
         steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), ticker))
@@ -81,6 +92,8 @@ def raw_tables(
             context.log.info(f"[{len(outcomes)}/{len(asked)}] {_in_words(outcome)}")
     failures = {ticker: one for ticker, one in outcomes.items() if isinstance(one, AlphaError)}
     done = [one for one in outcomes.values() if isinstance(one, IngestReport)]
+    if done and settings.source == "files" and settings.source_path is not None:
+        keep_files(warehouse, settings.source_path)
     for words in _said_of_files(source, warehouse):
         context.log.warning(words)
     filled = _consult(context, alpha)
