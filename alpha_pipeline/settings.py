@@ -176,6 +176,9 @@ def load_settings(
     """
     values = {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith("ALPHA_") and v}
     values |= {k: v for k, v in (overrides or {}).items() if v is not None}
+    # Before anything is refused and shown.
+    keep_secret(values.get("ALPHA_ALERTS", "").split(), is_whole=True)
+    keep_secret(values.get(name, "") for name in ("ALPHA_YAHOO_BASE_URL", "ALPHA_CBOE_VIX", "ALPHA_SOURCE_PATH"))
     return Settings(
         warehouse=_path(values, "ALPHA_WAREHOUSE") or Path("warehouse").resolve(),
         source=cast("SourceKind", _choice(values, "ALPHA_SOURCE", "simulated", get_args(SourceKind))),
