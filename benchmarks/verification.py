@@ -1,8 +1,8 @@
 """What it costs to verify the seal of every object that is read, on a full warehouse.
 
 Usage, in the checkout: ``python -W ignore -m benchmarks.verification [--warehouse FOLDER] [--rounds 7]``. Without a
-folder it fills one with the bars of every ticker of the simulated market, their features and targets. CPU seconds; reading
-without verification takes turns, so that what else the machine does falls on both.
+folder it fills one with the bars of every ticker of the simulated market, their features and targets. CPU seconds; with
+and without verification take turns, so that what else the machine does falls on both.
 """
 
 import argparse
