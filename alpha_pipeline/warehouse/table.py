@@ -43,7 +43,7 @@ class Table:
                 f"{self.lost[0].upper()}{self.lost[1:]} cannot be made again: bring the file back from a copy. Without "
                 f"one `alpha doctor --mend` sets it aside, and the next `alpha run` {self.regained}."
             )
-        return f"`alpha run` sets it aside and {self.regained}."
+        return f"`alpha run` sets it aside and {self.regained}; `alpha doctor --mend` only sets it aside."
 
     @property
     def asset_key(self) -> list[str]:
