@@ -22,6 +22,12 @@ SourceKind = Literal["simulated", "files", "yahoo"]
 ProfileName = Literal["quick", "standard", "full"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 ALL: Final = "all"
+<<<<<<< HEAD
+=======
+# NYSE holidays follow rules, so sessions can be named years ahead. Fixed bounds keep every index stable.
+CALENDAR_FIRST: Final = dt.date(1990, 1, 1)
+CALENDAR_LAST: Final = dt.date(2035, 12, 31)
+>>>>>>> sources
 _MOST_DIGITS: Final = 9
 # What a Host header may say; an IPv6 address has brackets.
 HOST_NAME: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
@@ -176,6 +182,9 @@ def load_settings(
     """
     values = {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith("ALPHA_") and v}
     values |= {k: v for k, v in (overrides or {}).items() if v is not None}
+    # Before anything is refused and shown.
+    keep_secret(values.get("ALPHA_ALERTS", "").split(), is_whole=True)
+    keep_secret(values.get(name, "") for name in ("ALPHA_YAHOO_BASE_URL", "ALPHA_CBOE_VIX", "ALPHA_SOURCE_PATH"))
     return Settings(
         warehouse=_path(values, "ALPHA_WAREHOUSE") or Path("warehouse").resolve(),
         source=cast("SourceKind", _choice(values, "ALPHA_SOURCE", "simulated", get_args(SourceKind))),

@@ -19,6 +19,7 @@ HIDDEN: Final = "…"
 # turn the direction of writing, no half of a surrogate pair.
 _SUSPECT: Final = re.compile(r"[^\n\x20-\x7e]")
 _URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*:/{1,2})([^\s'\"<>`]+)", re.IGNORECASE)
+_LOGIN: Final = re.compile(r"[^\s/:@'\"]+:[^\s/@'\"]+@(?=[\w\[])")
 # A part of an address that is shorter says little, and would be found within other words.
 _SHORTEST_PASSWORD: Final = 4
 _SHORTEST_PART: Final = 8
@@ -50,6 +51,8 @@ def masked(text: str) -> str:
     """A text without secrets: the user, password and query of any address, and whatever `keep_secret` was told."""
     if "/" in text:
         text = _URL.sub(lambda found: found[1] + _without_secrets(found[2]), text)
+    if "@" in text:
+        text = _LOGIN.sub(f"{HIDDEN}@", text)
     for secret in sorted(_secrets, key=len, reverse=True):
         if secret in text:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
@@ -87,7 +90,10 @@ def _of_address(url: str, *, is_whole: bool) -> set[str]:
     password = login.partition(":")[2]
     parts = {value for _, value in parse_qsl(query)} | set(login.partition(":")[::2])
     if is_whole:
-        parts |= set(re.split(r"[/,&?=#:]", place)) | set(re.split(r"[/,&?=#:]", query))
+        host, _, path = place.partition("/")
+        # A name with a dot or a port is a server's; anything else there is a token or a topic.
+        parts |= set() if "." in host or ":" in host else {host}
+        parts |= set(re.split(r"[/,&?=#:]", f"{path}/{query}"))
     found = {part for part in parts if len(part) >= _SHORTEST_PART}
     found |= {password} if len(password) >= _SHORTEST_PASSWORD else set()
     return {form for part in found for form in (part, unquote(part), quote(part, safe=""))}

@@ -83,7 +83,7 @@ def test_services_are_named_by_scheme_and_host() -> None:
         "jsons://hooks.example.org (2)",
         "jsons://hooks.example.org:8443",
     ]
-    assert names[3].startswith("slack://T")
+    assert names[3] == "slack://…"
     assert names[4] == "mailto://example.org"
     assert SECRET not in " ".join(names)
 

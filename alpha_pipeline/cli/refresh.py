@@ -138,7 +138,9 @@ def _say(settings: Settings, source: "PriceSource", outcomes: "Mapping[str, Outc
         rows.append(Row(ticker, (*figures, *(f"{count:,}" for count in counts)), outcome.said))
     _print(table(rows))
     held = Warehouse(settings.warehouse)
-    failed = [] if is_dry else bar_problems(held).failed
+    # Who failed now stands in the table.
+    told = [ticker for ticker, outcome in outcomes.items() if isinstance(outcome, AlphaError)]
+    failed = [] if is_dry else bar_problems(held).failed_beside(told)
     done = f"Nothing was written to {settings.warehouse}." if is_dry else f"Bars are in {settings.warehouse}."
     print_lines([*failed, *said_of_files(source.readings(), followed(held)), done])
 

@@ -7,10 +7,12 @@ which opens the instance and tells its storages that they serve one (`optimize_f
 """
 
 import os
+import sys
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Final
 
 from alpha_pipeline.defs.guard import Request, refusal
+from alpha_pipeline.errors import SettingError
 from alpha_pipeline.settings import load_settings
 
 # As asgi.readthedocs.io names them.
@@ -66,7 +68,11 @@ class Guard:
 
 
 def guard_web_servers() -> None:
-    """Put every app that Dagster's web server makes in this process from now on behind the guard, once."""
+    """Put every app that Dagster's web server makes in this process from now on behind the guard, once.
+
+    Raises:
+        SystemExit: a name of ALPHA_UI_HOSTS cannot be one; the web server does not start.
+    """
     # It takes a second to import, and only web servers come here: they have it already.
     from dagster_webserver.graphql import GraphQLServer  # noqa: PLC0415
 
@@ -74,7 +80,10 @@ def guard_web_servers() -> None:
     if getattr(make, "is_guarded", False):
         return
     # Only this one: what is wrong with another setting is for those to say who need it.
-    names = load_settings(environ={"ALPHA_UI_HOSTS": os.environ.get("ALPHA_UI_HOSTS", "")}).ui_hosts
+    try:
+        names = load_settings(environ={"ALPHA_UI_HOSTS": os.environ.get("ALPHA_UI_HOSTS", "")}).ui_hosts
+    except SettingError as error:
+        sys.exit(f"error: {error}")
 
     def make_guarded(server: Any, **options: Any) -> Any:  # noqa: ANN401  Dagster's own types
         app = make(server, **options)

@@ -8,7 +8,7 @@ are left out.
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from alpha_pipeline.errors import SourceError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
 from alpha_pipeline.sources.regular import read_regular
+from alpha_pipeline.sources.waits import Waits
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.words import address, quoted, said
 
@@ -27,6 +28,8 @@ HISTORY_URL: Final = "https://cdn.cboe.com/api/global/us_indices/daily_prices/VI
 ATTEMPTS: Final = 3
 FIRST_PAUSE_S: Final = 1.0
 TIMEOUT_S: Final = 15.0
+# All attempts and the pauses between them.
+PATIENCE_S: Final = 48.0
 PRICES: Final = ("open", "high", "low", "close")
 FIX: Final = "Set ALPHA_CBOE_VIX to CBOE's VIX_History.csv (a URL or a file), or to off."
 
@@ -39,11 +42,13 @@ class CboeVix:
         where: URL or path of the CSV.
         now: the clock that decides which bars are final.
         sleep: waits between attempts; a test gives its own.
+        waits: what is waited for while it is asked.
     """
 
     where: str
     now: Callable[[], dt.datetime]
     sleep: Callable[[float], None] = time.sleep
+    waits: Waits = field(default_factory=lambda: Waits("CBOE", PATIENCE_S), compare=False)
 
     @property
     def name(self) -> str:
@@ -58,7 +63,8 @@ class CboeVix:
         Raises:
             SourceError: the CSV cannot be had, or is not CBOE's.
         """
-        data = self._downloaded() if self.where.startswith(("http://", "https://")) else self._read()
+        with self.waits.asking(VIX):
+            data = self._downloaded() if self.where.startswith(("http://", "https://")) else self._read()
         rows = _parsed(self.name, data)
         bars = rows.filter(pl.col("session").is_in(sessions.between(first, last))).with_columns(
             ticker=pl.lit(VIX),

@@ -56,7 +56,7 @@ class Pace:
         self._threads = threading.Lock()
         self._was_refused = False
 
-    def wait(self, patience_s: float = math.inf, tell: Callable[[str], None] = str) -> None:
+    def wait(self, patience_s: float = math.inf, tell: Callable[[str], object] = str) -> None:
         """Return when it is this caller's turn.
 
         Args:

@@ -211,7 +211,7 @@ def meeting_place(base_url: str | None) -> Path:
         return machine_folder("yahoo")
     server = urlsplit(base_url)
     # The host alone: whoever asks with which password asks the same server.
-    return machine_folder(server.hostname + (f"_{server.port}" if server.port else ""))
+    return machine_folder((server.hostname or "nobody") + (f"_{server.port}" if server.port else ""))
 
 
 def _in_words(error: Exception) -> str:

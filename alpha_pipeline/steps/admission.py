@@ -1,7 +1,8 @@
 """What may come in: the last session, whether a source fits the warehouse and knows a ticker, who is behind."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import (
@@ -14,6 +15,7 @@ from alpha_pipeline.errors import (
 )
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.steps.attending import attended
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import reason
 from alpha_pipeline.steps.refresh import rehearse
@@ -22,6 +24,8 @@ from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import added, followed
+
+logger = logging.getLogger(__name__)
 
 
 def last_wanted(settings: Settings) -> dt.date:
@@ -101,7 +105,11 @@ def require_acceptable(warehouse: Warehouse, source: PriceSource, tickers: Seque
 
 
 def require_known(
-    source: PriceSource, tickers: Sequence[str], through: dt.date, followed: Collection[str] = ()
+    source: PriceSource,
+    tickers: Sequence[str],
+    through: dt.date,
+    followed: Collection[str] = (),
+    tell: Callable[[str], None] = logger.warning,
 ) -> list[str]:
     """The names by which a source knows tickers, so that a wrong one is refused before it leaves a trace.
 
@@ -113,6 +121,7 @@ def require_known(
         tickers: as a person writes them.
         through: last session wanted.
         followed: the names followed, of which a listed ticker may be another spelling.
+        tell: hears, in this thread, what is waited for.
 
     Returns:
         The names, each once.
@@ -123,7 +132,8 @@ def require_known(
     """
     listed = source.tickers()
     if listed is None:
-        return list(dict.fromkeys(_answered(source, ticker, through) for ticker in tickers))
+        names = attended(lambda ticker: _answered(source, ticker, through), tickers, 1, source.waits, tell)
+        return list(dict.fromkeys(names))
     return list(dict.fromkeys(_listed(source, listed, ticker, through, followed) for ticker in tickers))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.alerts import Alert, check, send
+from alpha_pipeline.alerts import Alert, check, former_names, send
 from alpha_pipeline.settings import machine_now
 from alpha_pipeline.steps.admission import behind
 from alpha_pipeline.steps.ahead import ahead
@@ -121,7 +121,7 @@ def notify(warehouse: Warehouse, alerts: Sequence[Alert], urls: Sequence[str]) -
     Raises:
         SettingError: a URL that Apprise cannot read. Nothing was sent.
     """
-    names = check(urls)
+    names, former = check(urls), former_names(urls)
     failed: list[str] = []
 
     # Sending happens under the object's lock, so that two processes never send the same alert.
@@ -134,7 +134,7 @@ def notify(warehouse: Warehouse, alerts: Sequence[Alert], urls: Sequence[str]) -
         fresh = {alert.key: Owed(alert, tuple(names), is_new=True) for alert in alerts if alert.key not in sent}
         left = []
         for owed in [*waiting, *fresh.values()]:
-            services = [name for name in owed.services if name in names]
+            services = [name for one in owed.services if (name := former.get(one, one)) in names]
             asked = [name for name in services if name not in failed]
             if asked or owed.is_new:
                 failed.extend(send(owed.alert, urls, only=asked))

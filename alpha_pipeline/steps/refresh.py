@@ -9,8 +9,8 @@ from typing import Final
 
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.sources.base import PriceSource, Reading
-from alpha_pipeline.steps.ingest import ingest_tickers, refresh_tickers
 from alpha_pipeline.steps.outcomes import Outcome, record_failure
+from alpha_pipeline.steps.rounds import ingest_tickers, refresh_tickers
 from alpha_pipeline.universe import CORE, among
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw

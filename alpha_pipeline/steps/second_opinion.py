@@ -73,6 +73,6 @@ def _store(warehouse: Warehouse, said: pl.DataFrame) -> None:
 
     def merged(held: pl.DataFrame) -> pl.DataFrame:
         new = said.join(held.filter(pl.col("fetched_at") <= clock), on=values, how="anti").select(held.columns)
-        return pl.concat([held.join(new, on=raw.SECOND_OPINION.key, how="anti"), new.cast(dict(held.schema))])
+        return pl.concat([held.join(new, on=raw.SECOND_OPINION.key, how="anti"), new.cast(held.schema)])
 
     warehouse.revise(raw.SECOND_OPINION, VIX, merged, keeps_times=False)

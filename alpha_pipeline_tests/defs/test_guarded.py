@@ -8,7 +8,7 @@ import pytest
 from dagster_webserver.graphql import GraphQLServer
 
 from alpha_pipeline.defs.event_storage import BatchedSqliteEventLogStorage
-from alpha_pipeline.defs.guarded import Guard, Message, Receive, Scope, Send
+from alpha_pipeline.defs.guarded import Guard, Message, Receive, Scope, Send, guard_web_servers
 
 OWN = (b"host", b"127.0.0.1:3000")
 FOREIGN = (b"Origin", b"http://evil.example")
@@ -79,6 +79,9 @@ def test_a_web_server_that_opens_the_event_log_is_guarded_once(monkeypatch: pyte
             added.append((kind, options))
 
     monkeypatch.setattr(GraphQLServer, "create_asgi_app", lambda *_, **__: App())
+    os.environ["ALPHA_UI_HOSTS"] = "https://alpha.example.org"
+    with pytest.raises(SystemExit, match="error: ALPHA_UI_HOSTS='https://alpha"):
+        guard_web_servers()
     os.environ["ALPHA_UI_HOSTS"] = "Alpha.example.org, 10.0.0.5:8080"
     os.environ["ALPHA_SEEDS"] = "of another's concern"
     for _ in range(2):

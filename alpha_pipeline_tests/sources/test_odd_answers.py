@@ -12,7 +12,7 @@ import pytest
 from alpha_pipeline import sessions
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.sources.yahoo_chart import OddChartError, check_chart
-from alpha_pipeline.steps.ingest import ingest_tickers
+from alpha_pipeline.steps.rounds import ingest_tickers
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline_tests.loopback.chart import chart

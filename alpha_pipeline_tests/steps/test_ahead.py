@@ -11,7 +11,8 @@ from alpha_pipeline.settings import machine_now
 from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.steps.ahead import ahead
 from alpha_pipeline.steps.alerts import session_alerts
-from alpha_pipeline.steps.ingest import IngestReport, ingest_ticker
+from alpha_pipeline.steps.ingest import ingest_ticker
+from alpha_pipeline.steps.outcomes import IngestReport
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline_tests.pipeline_world import FrameSource, after_close

@@ -1,7 +1,7 @@
 """Raw assets: one step fetches, judges and stores the bars of every ticker named."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
@@ -12,6 +12,7 @@ from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
 from alpha_pipeline.steps.alerts import clock_alerts, notify
+from alpha_pipeline.steps.attending import attended
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, reason
 from alpha_pipeline.steps.refresh import refresh, said_of_files
@@ -92,7 +93,7 @@ def raw_tables(
         keep_files(warehouse, settings.source_path)
     for words in _said_of_files(source, warehouse):
         context.log.warning(words)
-    filled = _consult(context, alpha)
+    filled = _consult(context, alpha, tell)
     selected = [table for table in TABLES if dg.AssetKey(table.asset_key) in context.selected_asset_keys]
     whole = [] if failures else selected
     _mark(context, done, [table for table in TABLES if table not in whole])
@@ -117,7 +118,9 @@ def _said_of_files(source: PriceSource, warehouse: Warehouse) -> list[str]:
         return []
 
 
-def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[dt.date, ...]:
+def _consult(
+    context: dg.AssetExecutionContext, alpha: AlphaResource, tell: Callable[[str], None]
+) -> tuple[dt.date, ...]:
     """Ask the second source about ^VIX, also when the first did not answer; it never fails the refresh.
 
     Returns:
@@ -127,7 +130,10 @@ def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[d
     if VIX not in context.partition_keys or opinion is None or read_market(alpha.warehouse()) is None:
         return ()
     try:
-        said = consult(alpha.warehouse(), opinion, through=alpha.through(), now=alpha.settings().now())
+        warehouse, through, now = alpha.warehouse(), alpha.through(), alpha.settings().now()
+        (said,) = attended(
+            lambda _: consult(warehouse, opinion, through=through, now=now), [VIX], 1, opinion.waits, tell
+        )
     except SourceError as error:
         context.log.warning(f"{VIX}: no second opinion. {error}")
         return ()

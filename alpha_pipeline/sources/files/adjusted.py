@@ -1,4 +1,4 @@
-"""Whether a file's adjusted closes belong to its closes: payments move the one against the other, and few days have any.
+"""Whether a file's adjusted closes belong to its closes: only payments part them further, and few days have any.
 
 A column that is shifted by a row, of another ticker, or in another currency moves against the close on most days.
 """
