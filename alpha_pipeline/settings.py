@@ -22,12 +22,6 @@ SourceKind = Literal["simulated", "files", "yahoo"]
 ProfileName = Literal["quick", "standard", "full"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 ALL: Final = "all"
-<<<<<<< HEAD
-=======
-# NYSE holidays follow rules, so sessions can be named years ahead. Fixed bounds keep every index stable.
-CALENDAR_FIRST: Final = dt.date(1990, 1, 1)
-CALENDAR_LAST: Final = dt.date(2035, 12, 31)
->>>>>>> sources
 _MOST_DIGITS: Final = 9
 # What a Host header may say; an IPv6 address has brackets.
 HOST_NAME: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
