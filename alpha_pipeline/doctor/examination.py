@@ -36,6 +36,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     "alerts sent": alerts.sent,
     "pace": machine.pace,
     "market": state.market,
+    "source files": state.files,
     "tickers": state.tickers,
     "bars": bars.look,
     "position": position.look,

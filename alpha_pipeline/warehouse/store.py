@@ -315,7 +315,8 @@ class Warehouse:
     def _decoded(self, table: Table, unit: str, data: bytes, columns: Sequence[str] | None = None) -> pl.DataFrame:
         with self._decoding(table, unit):
             rows = _rows(table, data).select(table.columns if columns is None else columns).collect()
-        if (column := impossible(rows)) is not None:
+        column = impossible(rows)
+        if column is not None:
             raise self._damage(table, unit, f"a day in its column {column} lies outside the years 1 to 9999")
         return rows
 

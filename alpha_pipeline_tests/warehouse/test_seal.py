@@ -45,7 +45,7 @@ def test_any_flipped_bit_and_any_missing_byte_is_noticed() -> None:
 
 def test_another_name_and_a_newer_version_are_told_apart_from_damage() -> None:
     data = seal.sealed(KEY, plain())
-    with pytest.raises(seal.MisnamedError, match="it is tables/raw/bars/QQQ.parquet under another name"):
+    with pytest.raises(seal.MisnamedError, match=r"it is tables/raw/bars/QQQ\.parquet under another name"):
         seal.verify("tables/raw/bars/SPY.parquet", data)
     with pytest.raises(seal.SealError, match="newer version"):
         seal.verify(KEY, data.replace(b"\0alpha1\0", b"\0alpha2\0"))
