@@ -22,7 +22,7 @@ from alpha_pipeline.sources.shared_state import machine_folder
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.alerts import KEY as SENT
 from alpha_pipeline.universe import CORE, UNIVERSE, VIX
-from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.market import FILES_FILE, MarketRecord, claim_market, keep_files
 from alpha_pipeline.warehouse.publication import keep_published
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS
@@ -270,3 +270,17 @@ def test_dates_out_of_any_calendar_in_an_object_are_said(held: Warehouse) -> Non
     seen = found(held)
     assert not seen["position"].is_ok
     assert "\n" not in seen["position"].detail
+
+
+def test_a_note_of_the_source_files_that_cannot_be_read(held: Warehouse) -> None:
+    assert "source files" not in found(held)
+    keep_files(held, Path("/bars"))
+    assert "source files" not in found(held)
+    held.objects.put(FILES_FILE, b"{")
+    finding = found(held)["source files"]
+    assert not finding.is_ok
+    assert finding.detail.startswith(f"{held.root / FILES_FILE} cannot be read.")
+    assert "name them with --path (or ALPHA_SOURCE_PATH)" in finding.detail
+    assert finding.mend is not None
+    assert finding.mend().startswith("set aside")
+    assert "source files" not in found(held)
