@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, SourceError
@@ -146,7 +146,7 @@ class _Judge:
                 # Looked at now: a moment ago another process may have stored what was fetched after this answer.
                 clock=machine_now(),
             )
-        except (PolarsError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except (PolarsError, PanicException, ArithmeticError, LookupError, TypeError, ValueError) as error:
             logger.debug("%s: the answer cannot be judged", self.answer.ticker, exc_info=True)
             raise SourceError(
                 f"{self.answer.ticker}: the answer cannot be judged ({said(f'{type(error).__name__}: {error}')}). "
