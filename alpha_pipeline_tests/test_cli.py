@@ -357,7 +357,7 @@ def test_the_doctor_looks_and_its_exit_code_says_whether_all_is_well(tmp_path: P
     for ticker in CORE:
         row = (ticker, FIRST, LAST, 1, 0, "complete", "", *ALL_TAKEN)
         whole.write(COVERAGE, ticker, pl.DataFrame([row], schema=COVERAGE_SCHEMA, orient="row"))
-        whole.objects.put(whole.key(BARS, ticker), held.objects.get(held.key(BARS, "QQQ")) or b"")
+        whole.write(BARS, ticker, held.read(BARS, ["QQQ"]).tail(1).with_columns(ticker=pl.lit(ticker)))
     sound = alpha("doctor", "--warehouse", whole.root)
     assert sound.code == 0
     assert "all complete; bars to 2016-01-29, the last closed session is 2016-01-29" in sound.out

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alpha_pipeline.doctor.aside import set_aside
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.universe import UNIVERSE
+from alpha_pipeline.warehouse.aside import set_aside
 from alpha_pipeline.warehouse.market import FILES_FILE, last_files, read_market
 from alpha_pipeline.warehouse.state import StateError
 from alpha_pipeline.warehouse.tables.raw import BARS
