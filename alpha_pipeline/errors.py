@@ -118,6 +118,20 @@ class TableError(AlphaError):
         super().__init__(f"{table}[{unit}] refused, nothing was written: {detail}")
 
 
+class DamageError(AlphaError):
+    """Something stored is not what was stored. It was not used.
+
+    Args:
+        path: of what is damaged.
+        why: what is wrong with it.
+        fix: what mends it, a sentence.
+    """
+
+    def __init__(self, path: str, why: str, fix: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is damaged: {why}. {fix}")
+
+
 class ExperimentError(AlphaError):
     """An experiment file is malformed."""
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from alpha_pipeline.words import said
+
 LONGEST: Final = 600  # characters of a line; what a library says of a value can be as long as the value
 
 # By error number; what is not here is said in the system's own words alone.
@@ -57,11 +59,12 @@ def words(error: BaseException) -> str | None:
     The innermost cause that is known is said, for a library wraps what the system told it; one that names no path only
     where none does.
     """
-    for one in sorted(reversed([*chain(error)]), key=_is_nameless):
+    innermost_first = [*chain(error)][::-1]
+    for one in sorted(innermost_first, key=_is_nameless):
         notes = "\n".join(getattr(one, "__notes__", ()))
-        said = told(type(one).__name__, f"{one}\n{notes}" if notes else str(one), module=type(one).__module__)
-        if said is not None:
-            return said
+        line = told(type(one).__name__, f"{one}\n{notes}" if notes else str(one), module=type(one).__module__)
+        if line is not None:
+            return line
     return None
 
 
@@ -98,8 +101,8 @@ def told(  # noqa: PLR0911  one case, one line
 def _of_system(number: int, cause: str, rest: str | None) -> str:
     path = _path(rest or "")
     fix = _FIXES.get(number)
-    said = f"{path}: {cause or os.strerror(number)}" if path else (cause or os.strerror(number)).strip()
-    return _short(f"{said}. {fix[0].upper()}{fix[1:]}." if fix else f"{said}.")
+    what = f"{path}: {cause or os.strerror(number)}" if path else (cause or os.strerror(number)).strip()
+    return _short(f"{what}. {fix[0].upper()}{fix[1:]}." if fix else f"{what}.")
 
 
 def _path(rest: str) -> str:
@@ -137,6 +140,5 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _short(text: str) -> str:
-    """One line that can be printed, and no longer than a person reads."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    """One line that can be shown, and no longer than a person reads."""
+    return said(text, LONGEST)

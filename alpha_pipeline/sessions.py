@@ -11,8 +11,10 @@ from functools import cache
 import exchange_calendars as xcals
 
 from alpha_pipeline.errors import NotEnoughDataError
-from alpha_pipeline.settings import CALENDAR_FIRST, CALENDAR_LAST
 
+# NYSE holidays follow rules, so sessions can be named years ahead. Fixed bounds keep every index stable.
+CALENDAR_FIRST = dt.date(1990, 1, 1)
+CALENDAR_LAST = dt.date(2035, 12, 31)
 CLOSE_BUFFER = dt.timedelta(minutes=45)
 
 

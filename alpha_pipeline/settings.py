@@ -24,9 +24,6 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 ALL: Final = "all"
 # A member's pass takes seconds, a whole fit of the largest closed form a minute.
 WORKER_SILENCE_S: Final = 600.0
-# NYSE holidays follow rules, so sessions can be named years ahead. Fixed bounds keep every index stable.
-CALENDAR_FIRST: Final = dt.date(1990, 1, 1)
-CALENDAR_LAST: Final = dt.date(2035, 12, 31)
 _MOST_DIGITS: Final = 9
 # What a Host header may say; an IPv6 address has brackets.
 HOST_NAME: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
@@ -339,5 +336,8 @@ def _day(values: Mapping[str, str], name: str) -> dt.date | None:
 
 def _require_in_calendar(values: Mapping[str, str], name: str, day: dt.date) -> None:
     """Refuse a day of which the exchange's calendar says nothing."""
+    # The calendar brings pandas and takes a second to import, which those need not wait for who set no day.
+    from alpha_pipeline.sessions import CALENDAR_FIRST, CALENDAR_LAST  # noqa: PLC0415
+
     if not CALENDAR_FIRST <= day <= CALENDAR_LAST:
         raise SettingError(name, values[name], f"a day from {CALENDAR_FIRST} to {CALENDAR_LAST}")

@@ -11,8 +11,9 @@ PACKAGE = Path(alpha_pipeline.__file__).parent
 FLOORS = [
     ["words"],
     ["errors"],
+    ["sessions"],
     ["settings"],
-    ["universe", "sessions", "alerts", "digits", "failures", "interruption"],
+    ["universe", "alerts", "digits", "failures", "interruption"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from alpha_pipeline.cli.options import Texts
 from alpha_pipeline.cli.terminal import errors
 from alpha_pipeline.errors import AlphaError, ExperimentError, NotEnoughDataError, UsageError
@@ -199,6 +201,9 @@ def open_runner(settings: Settings) -> "Iterator[tuple[Runner, TerminalDisplay |
 
         with Runner(settings) as runner:
             report_progress(Progress("start", 0, 0, is_over=True))
+            for words in runner.mended:
+                with display.paused():
+                    errors.print(escape(words), highlight=False, soft_wrap=True)
             yield runner, display
 
 

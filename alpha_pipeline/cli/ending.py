@@ -102,12 +102,12 @@ def _streams() -> bool:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  for good
-    if is_open and sys.stdout is sys.__stdout__:
+    if sys.__stdout__ is not None and sys.stdout is sys.__stdout__:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Output(1, "w", closefd=False)),
-            encoding=sys.stdout.encoding,
+            encoding=sys.__stdout__.encoding,
             errors="backslashreplace",  # where the terminal knows few letters
-            line_buffering=sys.stdout.isatty(),
+            line_buffering=sys.__stdout__.isatty(),
         )
     return is_open
 
@@ -115,7 +115,7 @@ def _streams() -> bool:
 class _Output(io.FileIO):
     """Standard output that says that it is what failed: the system names no file when a write does."""
 
-    def write(self, data: Any, /) -> int | None:  # noqa: ANN401  any buffer
+    def write(self, data: Any, /) -> int:  # noqa: ANN401  any buffer
         """Write some bytes."""
         try:
             return super().write(data)

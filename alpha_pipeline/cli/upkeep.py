@@ -32,6 +32,9 @@ def doctor(
             "--mend", help="First set damaged state aside, and remove what killed processes left; say what was done."
         ),
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every object and every model, and compare each with its seal.")
+    ] = False,
     source: SourceOption = None,
     path: PathOption = None,
     warehouse: WarehouseOption = None,
@@ -42,12 +45,12 @@ def doctor(
     settings = doctor_settings(source, path, warehouse)
     if mend:
         require_writable(settings)
-    findings = examine(settings)
+    findings = examine(settings, is_deep=deep)
     if mend:
         for finding in findings:
             if finding.mend is not None:
                 console.print(f"[yellow]mended[/]: {escape(finding.mend())}", highlight=False, soft_wrap=True)
-        findings = examine(settings)
+        findings = examine(settings, is_deep=deep)
     for finding in findings:
         verdict = "[green]ok  [/]" if finding.is_ok else "[red]bad [/]"
         # A terminal wraps between words; a log keeps a finding in a line.

@@ -9,7 +9,7 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.errors import TableError
+from alpha_pipeline.errors import DamageError, TableError
 from alpha_pipeline.ingestion.coverage import in_words, missing_sessions
 from alpha_pipeline.ingestion.second_opinion import TOLERANCE, closes, disagreements
 from alpha_pipeline.settings import machine_now
@@ -32,7 +32,10 @@ def _schema_check(table: Table) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=table.asset_key, name="schema", description="Every held row fits the table's schema.")
     def schema(alpha: AlphaResource) -> dg.AssetCheckResult:
         warehouse = alpha.warehouse()
-        held = warehouse.read(table)
+        try:
+            held = warehouse.read(table)
+        except DamageError as error:
+            return dg.AssetCheckResult(passed=False, metadata={"rows": 0, "wrong": str(error)})
         # All units at once is fast; only a table that fails is searched for the units to blame.
         wrong = _refusals(table, held, "every unit")
         if wrong:

@@ -9,6 +9,7 @@ from typing import Final, NoReturn, Self
 import dagster as dg
 
 from alpha_pipeline import interruption
+from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.alive import bury
 from alpha_pipeline.defs.assets.forecasts import EXPERIMENTS_TAG, TRAINED, TRAINING_POOL
@@ -30,6 +31,7 @@ from alpha_pipeline.steps.progress import Progress, announce, report
 from alpha_pipeline.steps.refresh import hearing, wanted
 from alpha_pipeline.steps.signals import MODELS as READ_BY_SIGNALS
 from alpha_pipeline.steps.signals import sessions_to_signal, stale_sessions
+from alpha_pipeline.steps.soundness import make_sound
 from alpha_pipeline.steps.trained import is_anything_missing
 from alpha_pipeline.steps.training import has_artifacts, require_forecastable
 from alpha_pipeline.universe import CORE
@@ -97,6 +99,7 @@ class Runner:
         self.alpha = AlphaResource()
         self.warehouse = self.alpha.warehouse()
         bury(self.instance, self.warehouse.root)
+        self.mended = make_sound(self.warehouse, TABLES, settings.now())
         self.problems: list[str] = []
         self.outcomes: dict[str, Outcome] = {}
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from alpha_pipeline.alerts import check
-from alpha_pipeline.doctor.aside import set_aside
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.steps.alerts import KEY, read_sent
+from alpha_pipeline.warehouse.aside import set_aside
 from alpha_pipeline.warehouse.state import StateError
 
 

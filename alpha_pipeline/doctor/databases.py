@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from alpha_pipeline.doctor.aside import set_aside
 from alpha_pipeline.doctor.finding import Finding, Patient
+from alpha_pipeline.warehouse.aside import set_aside
 from alpha_pipeline.warehouse.places import HOME
 
 CHECKED_BYTES: Final = 256 * 1024**2  # of the larger ones only the beginning is looked at: a check reads all

@@ -36,6 +36,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     "alerts sent": alerts.sent,
     "pace": machine.pace,
     "market": state.market,
+    "source files": state.files,
     "tickers": state.tickers,
     "bars": bars.look,
     "position": position.look,
@@ -47,9 +48,9 @@ LOOKS: Final[Mapping[str, Look]] = {
 }
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings, *, is_deep: bool = False) -> list[Finding]:
     """Look at the machine, the settings and the warehouse; nothing is changed, and no damage stops the looking."""
-    patient = Patient(settings, Warehouse(settings.warehouse))
+    patient = Patient(settings, Warehouse(settings.warehouse), is_deep)
     return [finding for name, look in LOOKS.items() for finding in _looked(name, look, patient)]
 
 

@@ -32,10 +32,12 @@ class Patient:
     Attributes:
         settings: of the machine and of the warehouse, with the clock.
         warehouse: the warehouse; it may be empty, or not there.
+        is_deep: whether every byte of what is stored is looked at.
     """
 
     settings: Settings
     warehouse: Warehouse
+    is_deep: bool = False
 
 
 # A look writes nothing, not even a lock or a time of a file, and may raise: that it could not be made is a finding.

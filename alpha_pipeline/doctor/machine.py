@@ -6,10 +6,10 @@ from functools import partial
 
 import torch
 
-from alpha_pipeline.doctor.aside import set_aside
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.sources.pace import STATE, is_sound
 from alpha_pipeline.sources.shared_state import machine_folder
+from alpha_pipeline.warehouse.aside import set_aside
 
 
 def look(_: Patient) -> Iterator[Finding]:

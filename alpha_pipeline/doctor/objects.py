@@ -1,43 +1,95 @@
-"""The objects of the tables and the artifacts of the models, as far as a glance tells: their names, sizes and ends."""
+"""The objects of the tables and the artifacts of the models: names, sizes and ends, and with `--deep` every byte."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from alpha_pipeline.catalogue import TABLES
-from alpha_pipeline.doctor.aside import set_aside
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.steps.mending import empty_units, remove_empty
+from alpha_pipeline.steps.soundness import Damage, damages, kept_aside, mend, put_back
+from alpha_pipeline.steps.taking_over import take_over
+from alpha_pipeline.warehouse import seal
+from alpha_pipeline.warehouse.aside import set_aside
+from alpha_pipeline.warehouse.store import Warehouse
+from alpha_pipeline.warehouse.strangers import strays
 
 NAMED: Final = 5
 _PARQUET: Final = b"PAR1"
 
 
 def look(patient: Patient) -> Iterator[Finding]:
-    """Objects cut short, and units without rows."""
-    warehouse = patient.warehouse
-    paths = [path for table in TABLES for path in sorted(warehouse.folder_path(table).glob("[!.]*.parquet"))]
-    short = [path for path in paths if path.stat().st_size and not _is_whole(path)]
-    if short:
+    """Objects that are not what was stored, files among them that are no objects, and units without rows."""
+    warehouse, now = patient.warehouse, patient.settings.now()
+    is_taken_over = warehouse.is_sealed or not any(warehouse.units(table) for table in TABLES)
+    if not is_taken_over:
+        yield Finding(
+            "seals",
+            True,
+            "the objects are of a version that did not seal them; the next `alpha run` looks at each and seals it",
+            lambda: " ".join(take_over(warehouse, TABLES)),
+        )
+    renamed = [path for table in TABLES for path, _ in warehouse.misnamed(table)]
+    if renamed:
         yield Finding(
             "objects",
             False,
-            f"damaged: {_listed(short)}, not whole Parquet files. Bring them back from a copy, or let `alpha doctor "
-            "--mend` set them aside: the next run makes anew what it makes, and asks the source for bars",
-            lambda: "; ".join(set_aside(warehouse.root, path, patient.settings.now()) for path in short),
+            f"under another name than they were stored under: {_listed(renamed)}. `alpha doctor --mend` gives them "
+            "their own again",
+            lambda: " ".join(put_back(warehouse, TABLES)),
         )
+    found = damages(warehouse, TABLES) if patient.is_deep else _glanced_at(warehouse)
+    for damage in found:
+        if damage.path not in renamed:
+            yield Finding("objects", False, damage.said, _mending(patient, damage))
+    others = [path for path in strays(warehouse, TABLES) if path not in renamed]
+    if others:
+        yield Finding(
+            "strangers",
+            False,
+            f"among the objects lie {_listed(others)}, which are none and are never read. Move them elsewhere, or "
+            "let `alpha doctor --mend` set them aside",
+            lambda: "; ".join(set_aside(warehouse.root, path, now) for path in others),
+        )
+    for path, table in kept_aside(warehouse, TABLES):
+        yield Finding("set aside", True, f"{path}: {table.lost}; a sound copy may take its place, or delete it")
+    if found or renamed:
         return
+    yield _units(warehouse)
+    if patient.is_deep:
+        yield Finding("every byte", True, "what is stored in tables and models is what was stored")
+
+
+def _units(warehouse: Warehouse) -> Finding:
     empty = [warehouse.key(table, unit) for table, unit in empty_units(warehouse, TABLES)]
     if not empty:
-        yield Finding("units", True, "sound")
-        return
-    yield Finding(
+        return Finding("units", True, "sound")
+    return Finding(
         "units",
         False,
         f"without rows: {', '.join(empty)}; `alpha doctor --mend` removes them",
         lambda: "; ".join(remove_empty(warehouse, TABLES)),
     )
+
+
+def _mending(patient: Patient, damage: Damage) -> Callable[[], str]:
+    return lambda: mend(patient.warehouse, damage, patient.settings.now())
+
+
+def _glanced_at(warehouse: Warehouse) -> list[Damage]:
+    """The objects that are not whole, or whose seals say that they are others."""
+    found = []
+    for table in TABLES:
+        for unit in warehouse.units(table):
+            key = warehouse.key(table, unit)
+            path = warehouse.objects.path(key)
+            if path.is_file() and _is_whole(path) and seal.owner(path) in {key, None}:
+                continue
+            why = warehouse.fault(table, unit)
+            if why is not None:
+                found.append(Damage(path, why, table, unit))
+    return found
 
 
 def artifacts(patient: Patient) -> Iterator[Finding]:

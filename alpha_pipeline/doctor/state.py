@@ -1,11 +1,11 @@
-"""What a warehouse says of itself: its market, and the tickers it follows."""
+"""What a warehouse says of itself: its market, its files, and the tickers it follows."""
 
 from collections.abc import Iterator
 
-from alpha_pipeline.doctor.aside import set_aside
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.universe import UNIVERSE
-from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.aside import set_aside
+from alpha_pipeline.warehouse.market import FILES_FILE, last_files, read_market
 from alpha_pipeline.warehouse.state import StateError
 from alpha_pipeline.warehouse.tables.raw import BARS
 from alpha_pipeline.warehouse.tickers import KEY, followed
@@ -26,6 +26,21 @@ def market(patient: Patient) -> Iterator[Finding]:
     same = held.kind == source
     fix = "" if same else f"; the source is set to {source}: use --warehouse or ALPHA_SOURCE={held.kind}"
     yield Finding("market", same, f"{warehouse.root} holds {held.market}{fix}")
+
+
+def files(patient: Patient) -> Iterator[Finding]:
+    """The note of the files that it was filled from, where there is one."""
+    warehouse = patient.warehouse
+    path = warehouse.objects.path(FILES_FILE)
+    if not path.exists() or last_files(warehouse) is not None:
+        return
+    yield Finding(
+        "source files",
+        False,
+        f"{path} cannot be read. It says which files filled the warehouse: until the next refresh writes it anew, name "
+        "them with --path (or ALPHA_SOURCE_PATH)",
+        lambda: set_aside(warehouse.root, path, patient.settings.now()),
+    )
 
 
 def tickers(patient: Patient) -> Iterator[Finding]:

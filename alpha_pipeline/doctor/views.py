@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from alpha_pipeline.catalogue import TABLES
-from alpha_pipeline.doctor.aside import set_aside
 from alpha_pipeline.doctor.finding import Finding, Patient
 from alpha_pipeline.warehouse import publication, views
+from alpha_pipeline.warehouse.aside import set_aside
 from alpha_pipeline.warehouse.market import read_market
 
 

@@ -168,6 +168,7 @@ class YahooSource:
             else:
                 self._keep_zone(ticker, history)
                 return bars, actions
+            self._waits.because(f"gives no answer about {ticker} ({said(cause)})")
             if attempt < ATTEMPTS:
                 self._pace.pause(attempt)
         raise SourceError(

@@ -165,6 +165,6 @@ def _member(of: Mapping[str, Any], name: str, kind: type, place: str) -> Any:  #
 
 def _typed(value: Any, kind: type, place: str) -> Any:  # noqa: ANN401 - JSON
     if not isinstance(value, kind):
-        expected = {dict: "an object", list: "a list", str: "a text"}[kind]
-        raise OddChartError(f"{place} is {quoted(value)}, expected {expected}")
+        kinds: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+        raise OddChartError(f"{place} is {quoted(value)}, expected {kinds[kind]}")
     return value

@@ -31,15 +31,15 @@ class Age:
         n = self.n_behind
         if n < 0:
             return (
-                f"Ahead of the clock: decided at the close of {self.session}, and the last close is {self.closed}. The "
-                "clock, or ALPHA_NOW, is behind."
+                f"Ahead of the clock: decided at the close of {self.session}, last close {self.closed}. The clock, or "
+                "ALPHA_NOW, is behind."
             )
         if n == 0:
             return ""
         count = f"{n:,} session{'' if n == 1 else 's'}"
         return (
-            f"{count} old: decided at the close of {self.session}, and the last close is {self.closed}. `alpha run` "
-            "makes the newest."
+            f"{count} old: decided at the close of {self.session}, last close {self.closed}. `alpha run` makes the "
+            "newest."
         )
 
 

@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import AlphaError, SourceError
@@ -74,7 +74,13 @@ def ingest_ticker(
     own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
     doubtful = None if source.overlap is None else doubted(warehouse, ticker, now, machine_now())
     is_deeper = oldest is not None and everything < oldest
-    start = everything if take_corrections or is_deeper else seam(own, source.overlap, everything, doubtful)
+    # A dividend of long ago is in no answer of today: without the actions all of them are asked for again.
+    lacks_actions = oldest is not None and not warehouse.holds(raw.ACTIONS, ticker)
+    start = (
+        everything
+        if take_corrections or is_deeper or lacks_actions
+        else seam(own, source.overlap, everything, doubtful)
+    )
     for first in dict.fromkeys((start, everything)):
         answer = asked(source, ticker, first, through, oldest=oldest, since=since)
         judge = _Judge(warehouse, source, answer, now, through, first == everything, take_corrections)
@@ -140,7 +146,7 @@ class _Judge:
                 # Looked at now: a moment ago another process may have stored what was fetched after this answer.
                 clock=machine_now(),
             )
-        except (PolarsError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except (PolarsError, PanicException, ArithmeticError, LookupError, TypeError, ValueError) as error:
             logger.debug("%s: the answer cannot be judged", self.answer.ticker, exc_info=True)
             raise SourceError(
                 f"{self.answer.ticker}: the answer cannot be judged ({said(f'{type(error).__name__}: {error}')}). "

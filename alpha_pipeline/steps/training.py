@@ -22,7 +22,7 @@ from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import WORKER_SILENCE_S, Profile
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.training.artifact import Artifact, card_or_none, read_artifact
+from alpha_pipeline.training.artifact import Artifact, read_artifact, read_card
 from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
@@ -213,11 +213,14 @@ def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str)
         experiment: its name.
         ticker: whose forecast; a shared model is found under the name of all.
         model_id: of the member.
+
+    Raises:
+        ArtifactError: its card is not what was stored.
     """
     for name in (ticker, ALL):
-        card = card_or_none(warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json"))
+        card = warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json")
         if card is not None:
-            return card.config_hash
+            return read_card(card).config_hash
     return None
 
 

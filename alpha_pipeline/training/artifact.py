@@ -6,7 +6,7 @@ never imports it.
 
 import datetime as dt
 import hashlib
-import json
+import re
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -22,15 +22,18 @@ from alpha_pipeline.errors import AlphaError
 # Raise this when the same inputs would train to other weights or other forecasts: it is part of every model
 # id.
 CODE_VERSION: Final = "4"
-# The key under which a stored card has the hash of the rest of it. Cards from before it have none.
-_CARD_HASH: Final = "card_sha256"
+_END_OF_CARD: Final = b"\n}"
+_SEAL: Final = re.compile(rb',\n  "sealed": "([0-9a-f]{64})"\n}$')
 
 
 class ArtifactError(AlphaError):
     """A stored artifact cannot be read."""
 
     def __init__(self, model_id: str, detail: str) -> None:
-        super().__init__(f"The artifact {model_id} cannot be used: {detail}. The next run trains it again.")
+        self.detail = detail
+        super().__init__(
+            f"The artifact {model_id} cannot be used: {detail}. `alpha run` sets it aside and trains it again."
+        )
 
 
 class EventCard(BaseModel):
@@ -144,9 +147,8 @@ class Artifact:
 
     @property
     def card_json(self) -> bytes:
-        """The card as it is stored, UTF-8 JSON."""
-        values = self.card.model_dump(mode="json")
-        return json.dumps(values | {_CARD_HASH: _hash_of(values)}, indent=2).encode()
+        """The card as it is stored, UTF-8 JSON with the SHA-256 of all before it at its end."""
+        return sealed_card(self.card.model_dump_json(indent=2).encode())
 
     def require(self, experiment: str, ticker: str, model_id: str) -> Self:
         """This artifact, which was stored as the one of these names.
@@ -182,30 +184,39 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _hash_of(values: dict[str, object]) -> str:
-    """The hash of a card's values, whatever wrote them down."""
-    return sha256(json.dumps(values, sort_keys=True).encode())
+def sealed_card(plain: bytes) -> bytes:
+    """A card's JSON with its seal; one that has a seal, or does not end as a card does, is left as it is."""
+    if _SEAL.search(plain) or not plain.endswith(_END_OF_CARD):
+        return plain
+    seal = f',\n  "sealed": "{sha256(plain)}"'.encode()
+    return plain.removesuffix(_END_OF_CARD) + seal + _END_OF_CARD
 
 
-def read_card(card_json: bytes) -> Card:
-    """A card from its stored object.
+def plain_card(data: bytes) -> bytes:
+    """The JSON of a stored card without its seal. Those of earlier versions may have none.
 
     Raises:
-        ArtifactError: it is malformed, or was changed after it was stored.
+        ArtifactError: it is not what was stored.
+    """
+    seal = _SEAL.search(data)
+    plain = data if seal is None else data[: seal.start()] + _END_OF_CARD
+    if seal is not None and sha256(plain) != seal[1].decode():
+        raise ArtifactError("(damaged card)", "its card is not what was stored")
+    return plain
+
+
+def read_card(data: bytes) -> Card:
+    """A stored card.
+
+    Raises:
+        ArtifactError: it is malformed, or not what was stored.
     """
     try:
-        values = json.loads(card_json)
-        stored = values.pop(_CARD_HASH, None)
-        card = Card.model_validate(values)
+        return Card.model_validate_json(plain_card(data))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise ArtifactError("(unreadable card)", f"its card is malformed at {where}: {first['msg']}") from None
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        raise ArtifactError("(unreadable card)", "its card is no JSON object") from None
-    if stored is not None and stored != _hash_of(values):
-        raise ArtifactError(card.model_id, "its card was changed after it was stored")
-    return card
 
 
 def card_or_none(card_json: bytes | None) -> Card | None:
@@ -220,7 +231,7 @@ def read_artifact(card_json: bytes, weights: bytes) -> Artifact:
     """An artifact from its two stored objects.
 
     Raises:
-        ArtifactError: the card is malformed or was changed, or the weights are not those it describes.
+        ArtifactError: the card is malformed, or the weights are not those it describes.
     """
     card = read_card(card_json)
     if sha256(weights) != card.weights_sha256:

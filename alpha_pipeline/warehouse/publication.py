@@ -59,7 +59,7 @@ def is_published(warehouse: Warehouse, tables: Sequence[Table]) -> bool:
 
 
 def _digest(warehouse: Warehouse, tables: Sequence[Table]) -> str:
-    said = [*views.statements(tables, lambda table: [warehouse.folder_path(table)]), *views.comments(tables)]
+    said = [*views.statements(tables, views.seen(warehouse)), *views.comments(tables)]
     return hashlib.blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
 
 

@@ -22,7 +22,7 @@ from alpha_pipeline.sources.shared_state import machine_folder
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.alerts import KEY as SENT
 from alpha_pipeline.universe import CORE, UNIVERSE, VIX
-from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+from alpha_pipeline.warehouse.market import FILES_FILE, MarketRecord, claim_market, keep_files
 from alpha_pipeline.warehouse.publication import keep_published
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.raw import BARS
@@ -133,7 +133,7 @@ def test_damaged_state_is_named_and_mended_and_looking_changes_nothing(
     assert tree(held.root) == before
     assert not sick[what].is_ok
     assert str(held.root) in sick[what].detail
-    assert "--mend" in sick[what].detail
+    assert "--mend" in sick[what].detail or "`alpha run` sets it aside" in sick[what].detail
     assert "\n" not in sick[what].detail
     assert not any("defect" in one.detail for one in sick.values())
     mend = sick[what].mend
@@ -147,7 +147,7 @@ def test_damaged_state_is_named_and_mended_and_looking_changes_nothing(
 
 
 def test_a_set_aside_list_of_tickers_names_those_it_holds_beside_the_universe(held: Warehouse) -> None:
-    held.objects.put(held.key(BARS, "ZZZT"), held.objects.get(held.key(BARS, "QQQ")) or b"")
+    held.write(BARS, "ZZZT", held.read(BARS, ["QQQ"]).with_columns(ticker=pl.lit("ZZZT")))
     scribbled(held.root / TICKERS)
     sick = found(held)["tickers"]
     assert "`alpha tickers add ZZZT`" in sick.detail
@@ -270,3 +270,17 @@ def test_dates_out_of_any_calendar_in_an_object_are_said(held: Warehouse) -> Non
     seen = found(held)
     assert not seen["position"].is_ok
     assert "\n" not in seen["position"].detail
+
+
+def test_a_note_of_the_source_files_that_cannot_be_read(held: Warehouse) -> None:
+    assert "source files" not in found(held)
+    keep_files(held, Path("/bars"))
+    assert "source files" not in found(held)
+    held.objects.put(FILES_FILE, b"{")
+    finding = found(held)["source files"]
+    assert not finding.is_ok
+    assert finding.detail.startswith(f"{held.root / FILES_FILE} cannot be read.")
+    assert "name them with --path (or ALPHA_SOURCE_PATH)" in finding.detail
+    assert finding.mend is not None
+    assert finding.mend().startswith("set aside")
+    assert "source files" not in found(held)

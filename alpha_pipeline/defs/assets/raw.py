@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
+from alpha_pipeline import catalogue
 from alpha_pipeline.defs.partitions import TICKERS
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
@@ -17,6 +18,7 @@ from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, reason
 from alpha_pipeline.steps.refresh import refresh, said_of_files
 from alpha_pipeline.steps.second_opinion import consult
+from alpha_pipeline.steps.soundness import make_sound
 from alpha_pipeline.universe import HOLDINGS, VIX
 from alpha_pipeline.warehouse.market import keep_files, read_market
 from alpha_pipeline.warehouse.store import Warehouse
@@ -60,6 +62,8 @@ def raw_tables(
     """Fetch each ticker, keep what can be trusted, and mark exactly those that succeeded."""
     settings, warehouse, source = alpha.settings(), alpha.warehouse(), alpha.source()
     asked, wait_s = context.partition_keys, REQUESTS_BETWEEN_ROUNDS / settings.yahoo_rate
+    for words in make_sound(warehouse, catalogue.TABLES, settings.now()):
+        context.log.warning(words)
     outcomes: dict[str, Outcome] = {}
 
     def tell(words: str) -> None:

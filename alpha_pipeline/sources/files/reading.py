@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Reading
 from alpha_pipeline.sources.files.actions import actions_in
@@ -61,7 +61,7 @@ def read_file(found: FoundFile) -> FileBars:
         except MemoryError:
             why = "cannot be read: there is not enough memory for it. Give it in parts"
         # One odd file is left out by name and stops no other, whatever is odd about it.
-        except Exception as error:
+        except (Exception, PanicException) as error:
             logger.debug("%s cannot be read", found.file, exc_info=True)
             told = str(error) if isinstance(error, PolarsError) else f"{type(error).__name__}: {error}"
             why = f"cannot be read: {told.partition(chr(10))[0]}. Expected columns: {EXPECTED}"
@@ -79,9 +79,7 @@ def _read(found: FoundFile) -> FileBars:
     told = assembled(table, numbers, dates)
     actions = actions_in(table.rows, told, numbers.values)
     rows, ignored = _bars(found, table, told)
-    broken = not_daily(rows) | _without_volume(table, rows)
-    if "adj_close" in table.rows.columns:
-        broken |= not_of_the_close(rows, table.names["adj_close"])
+    broken = not_of_the_close(rows, table.names.get("adj_close", "")) | not_daily(rows) | _without_volume(table, rows)
     tickers = tuple(sorted(rows["ticker"].unique()))
     if broken.keys() >= set(tickers):
         raise FileRefusedError(f"holds no daily bars that can be used: {next(iter(broken.values()))}")
