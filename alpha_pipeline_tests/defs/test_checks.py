@@ -13,8 +13,8 @@ from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.signals import SECTOR_MODEL
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse import tickers
-from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.seal import sealed
+from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS, SECOND_OPINION
 from alpha_pipeline_tests.defs.world import FIRST, LAST, NOW, World, forecasts, fresh_defs, make_world, plant
 
