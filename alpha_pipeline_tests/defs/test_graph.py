@@ -245,6 +245,7 @@ def test_checks_are_of_the_tables_and_run_with_the_results(repository: dg.Reposi
     assert checks == {f"{'/'.join(table.asset_key)} schema" for table in TABLES} | {
         "raw/bars complete",
         "raw/bars fresh",
+        "raw/bars past",
         "raw/bars undisputed",
         "raw/bars vix_agrees",
         "forecasts/daily no_look_ahead",
