@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Reading
 from alpha_pipeline.sources.files.actions import actions_in
 from alpha_pipeline.sources.files.adjusted import not_of_the_close
@@ -147,6 +148,9 @@ def _bars(found: FoundFile, table: Table, told: pl.DataFrame) -> tuple[pl.DataFr
         rows = rows.drop_nulls("ticker")
     if rows.is_empty():
         raise FileRefusedError(f"holds no row of bars. Expected columns: {EXPECTED}")
+    to_come: list[dt.date] = rows.filter(pl.col("session") > machine_now().date())["session"].to_list()
+    if to_come:
+        ignored.append(f"{found.file}: {len(to_come)} row(s) of days to come, the first {min(to_come)}: not taken.")
     return rows, tuple(ignored)
 
 

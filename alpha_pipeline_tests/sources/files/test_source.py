@@ -47,6 +47,12 @@ def test_csv_with_any_case_and_extra_columns(tmp_path: Path) -> None:
     }
 
 
+def test_rows_of_days_to_come_are_named(tmp_path: Path) -> None:
+    csv(tmp_path / "bars.csv", *ROWS, "QQQ,2034-01-03,401,403,400,402,401.5,1100,x")
+    [reading] = FilesSource(tmp_path).readings()
+    assert "1 row(s) of days to come, the first 2034-01-03: not taken" in " ".join(reading.ignored)
+
+
 @pytest.mark.parametrize("n_lost", [1, 2, 3])
 def test_a_number_that_the_end_of_a_file_cut_off_is_none(tmp_path: Path, n_lost: int) -> None:
     days = sessions.between(dt.date(2024, 1, 2), dt.date(2024, 3, 1))
