@@ -1,4 +1,4 @@
-"""Whether an advisory is known of anything that is locked: `python advisories.py UVX`; skipped where no service answers."""
+"""Whether advisories are known of what is locked: `python advisories.py UVX`; skipped where no service answers."""
 
 import json
 import subprocess
