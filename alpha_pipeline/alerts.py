@@ -8,18 +8,20 @@ its scheme and host.
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import apprise
 
 from alpha_pipeline.errors import SettingError
+from alpha_pipeline.words import HIDDEN, said, shown
 
-Kind = Literal["failure", "stale", "exit", "leak", "disputed", "test"]
+Kind = Literal["failure", "stale", "exit", "leak", "disputed", "clock", "test"]
 
 logger = logging.getLogger(__name__)
 # Apprise logs a URL that it cannot read, secret and all. Why a service failed comes with its result and is logged here.
 logging.getLogger("apprise").propagate = False
+logging.getLogger("apprise").addHandler(logging.NullHandler())  # else what nobody handles goes to standard error
 
 _TYPES: Final[dict[Kind, apprise.NotifyType]] = {
     "failure": apprise.NotifyType.FAILURE,
@@ -27,6 +29,7 @@ _TYPES: Final[dict[Kind, apprise.NotifyType]] = {
     "exit": apprise.NotifyType.WARNING,
     "leak": apprise.NotifyType.FAILURE,
     "disputed": apprise.NotifyType.WARNING,
+    "clock": apprise.NotifyType.WARNING,
     "test": apprise.NotifyType.INFO,
 }
 
@@ -39,13 +42,19 @@ class Alert:
         key: what it is about; an alert of the same key is the same alert.
         title: one line.
         body: the facts and the fix, in plain text.
-        kind: `failure` of a run, `stale` data, `exit` of every long, a `leak` found, answers `disputed`, or a `test`.
+        kind: `failure` of a run, `stale` data, `exit` of every long, a `leak` found, answers `disputed`, a wrong
+            `clock`, or a `test`.
     """
 
     key: str
     title: str
     body: str
     kind: Kind
+
+    def __post_init__(self) -> None:
+        """What goes to services of others is printable, short and without secrets."""
+        object.__setattr__(self, "title", said(self.title))
+        object.__setattr__(self, "body", shown(self.body))
 
 
 def check(urls: Sequence[str]) -> list[str]:
@@ -83,10 +92,22 @@ def send(alert: Alert, urls: Sequence[str], only: Collection[str] | None = None)
             body_format=apprise.NotifyFormat.TEXT,
         )
         if not result:
-            why = " ".join(entry.message for entry in result.logs())
+            why = said(" ".join(entry.message for entry in result.logs()))
             logger.warning("%s did not take the alert %r: %s", name, alert.key, why or "no reason given")
             failed.append(name)
     return failed
+
+
+def former_names(urls: Sequence[str]) -> dict[str, str]:
+    """The names that services had while a token or a topic could be part of one, with those that they have now."""
+    former: dict[str, str] = {}
+    for url, name in zip(urls, _services(urls), strict=True):
+        plugin: Any = apprise.Apprise.instantiate(url)
+        parts = urlsplit(plugin.url(privacy=True))
+        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        twins = sum(before.partition(" ")[0] == base for before in former)
+        former[f"{base} ({twins + 1})" if twins else base] = name
+    return former
 
 
 def _services(urls: Sequence[str]) -> dict[str, apprise.Apprise]:
@@ -104,13 +125,19 @@ def _services(urls: Sequence[str]) -> dict[str, apprise.Apprise]:
             )
         service = apprise.Apprise(asset=asset)
         service.add(plugin)
-        base = _name(plugin.url(privacy=True))  # type: ignore[no-untyped-call]
+        base = _name(plugin)
         twins = sum(name.partition(" ")[0] == base for name in services)
         services[f"{base} ({twins + 1})" if twins else base] = service
     return services
 
 
-def _name(shown: str) -> str:
-    """Scheme and host of what Apprise shows of a URL: a webhook's path and query can be its secret."""
-    parts = urlsplit(shown)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+def _name(plugin: Any) -> str:  # noqa: ANN401 - Apprise's plugins are untyped
+    """Scheme and host of a service.
+
+    Path and query can be secret, and so can what stands in the place of the host in the addresses of many: a token, or
+    a topic that whoever knows it can read. Only where it is a server's name in each form of the address it is shown.
+    """
+    parts = urlsplit(plugin.url(privacy=True))
+    host = parts.netloc.rpartition("@")[2]
+    is_server = all("{host}" in form for form in plugin.templates) or getattr(plugin, "mode", None) == "private"
+    return f"{parts.scheme}://{host if is_server else HIDDEN}"

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
+from alpha_pipeline.words import LONGEST_SAID, quoted, said, shown
+
 # How the brief reason of an absence begins.
 NOT_IN: Final = "not in"
 
 
 class AlphaError(Exception):
-    """Base of every error whose message is meant for a user."""
+    """Base of every error whose message is meant for a user, and so printable, short and without secrets."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shown(message))
 
     @property
     def brief(self) -> str:
@@ -25,18 +30,31 @@ class UsageError(AlphaError):
     """The call itself is wrong: an unknown option value, a name that cannot be a ticker."""
 
 
+class DefectError(AlphaError):
+    """A defect of ours in a step, of which nothing but its words and its traceback is left.
+
+    Args:
+        message: what failed, in a line.
+        trace: its traceback as text, to be reported.
+    """
+
+    def __init__(self, message: str, trace: str) -> None:
+        self.trace = trace
+        super().__init__(message)
+
+
 class SettingError(UsageError):
     """A setting has a value that it cannot take."""
 
     def __init__(self, name: str, value: str, allowed: str) -> None:
-        super().__init__(f"{name}={value!r} is not allowed. Use {allowed}.")
+        super().__init__(f"{name}={quoted(value, LONGEST_SAID)} is not allowed. Use {allowed}.")
 
 
 class TickerNameError(UsageError):
     """A name that cannot be a ticker."""
 
     def __init__(self, ticker: str, why: str) -> None:
-        super().__init__(f"{ticker!r} cannot be a ticker: {why}")
+        super().__init__(f"{quoted(ticker)} cannot be a ticker: {why}")
 
 
 class UnknownTickerError(AlphaError):
@@ -52,8 +70,8 @@ class UnknownTickerError(AlphaError):
 
     def __init__(self, ticker: str, source: str, detail: str = "", names: str = "", brief: str = "") -> None:
         self.ticker = ticker
-        self._brief = brief or f"{NOT_IN} {PurePath(source).name}"
-        tail, spelled = f" ({detail})" if detail else "", f" ({names})" if names else ""
+        self._brief = brief or said(f"{NOT_IN} {PurePath(source).name}")
+        tail, spelled = f" ({said(detail)})" if detail else "", f" ({names})" if names else ""
         super().__init__(f"{source} has no ticker {ticker!r}{tail}. Check the spelling{spelled}.")
 
     @property
@@ -69,11 +87,12 @@ class SourceError(AlphaError):
 class CoolingError(SourceError):
     """The source asked everybody to slow down, and nobody asks it until the cooling period is over."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, until: str = "") -> None:
         self.seconds = seconds
+        when = f", until {until}" if until else ""
         super().__init__(
-            f"the source refused requests (rate limit); nothing is asked for another {seconds:.0f} s. Held bars stay, "
-            "and the next run goes on from them"
+            f"the source refused requests (rate limit); nothing is asked for another {seconds:.0f} s{when}. Held bars "
+            "stay, and the next run goes on from them"
         )
 
     @property
@@ -97,6 +116,20 @@ class TableError(AlphaError):
 
     def __init__(self, table: str, unit: str, detail: str) -> None:
         super().__init__(f"{table}[{unit}] refused, nothing was written: {detail}")
+
+
+class DamageError(AlphaError):
+    """Something stored is not what was stored. It was not used.
+
+    Args:
+        path: of what is damaged.
+        why: what is wrong with it.
+        fix: what mends it, a sentence.
+    """
+
+    def __init__(self, path: str, why: str, fix: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is damaged: {why}. {fix}")
 
 
 class ExperimentError(AlphaError):

@@ -5,19 +5,26 @@ for the time, so that a past day can be replayed with ``ALPHA_NOW``.
 """
 
 import datetime as dt
+import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar, cast, get_args
+from urllib.parse import urlsplit
 
 from alpha_pipeline.errors import SettingError, UsageError
+from alpha_pipeline.words import keep_secret
 
 T = TypeVar("T")
 SourceKind = Literal["simulated", "files", "yahoo"]
 ProfileName = Literal["quick", "standard", "full"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 ALL: Final = "all"
+_MOST_DIGITS: Final = 9
+# What a Host header may say; an IPv6 address has brackets.
+HOST_NAME: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Settings:
         yahoo_base_url: base URL that answers like Yahoo; None means Yahoo itself (``ALPHA_YAHOO_BASE_URL``).
         yahoo_rate: requests a second that Yahoo gets from all processes of this machine together
             (``ALPHA_YAHOO_RATE``).
+        yahoo_patience: seconds that one refresh may wait in vain for Yahoo in all: for refusals to end, and for answers
+            that do not come (``ALPHA_YAHOO_PATIENCE``).
         cboe_vix: URL or file of CBOE's history of ``^VIX``, or `off`; None means CBOE's own for bars of Yahoo
             itself and `off` for others (``ALPHA_CBOE_VIX``).
         alerts: where alerts go, Apprise URLs (``ALPHA_ALERTS``, separated by spaces).
@@ -65,6 +74,8 @@ class Settings:
             ticker (``ALPHA_SINCE``).
         reports_kept: newest sessions whose brief and tear sheet stay, at least 1; None keeps all
             (``ALPHA_REPORTS_KEPT``; there ``all``).
+        ui_hosts: names under which a proxy serves the web UI to others, as they stand in the address bar
+            (``ALPHA_UI_HOSTS``, separated by spaces); loopback names always do.
         simulated_seed: seed of the simulated market (``ALPHA_SIMULATED_SEED``).
         simulated_planted_ic: planted information coefficient of the simulated market
             (``ALPHA_SIMULATED_PLANTED_IC``); 0 plants none.
@@ -78,14 +89,21 @@ class Settings:
     device: DeviceName = "auto"
     yahoo_base_url: str | None = None
     yahoo_rate: float = 2.0
+    yahoo_patience: float = 180.0
     cboe_vix: str | None = None
     alerts: tuple[str, ...] = ()
     fixed_now: dt.datetime | None = None
     through: dt.date | None = None
     since: dt.date | None = None
     reports_kept: int | None = 30
+    ui_hosts: tuple[str, ...] = ()
     simulated_seed: int = 7
     simulated_planted_ic: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Whatever reads settings can put them into a message: their secrets are shown nowhere from here on."""
+        keep_secret(self.alerts, is_whole=True)
+        keep_secret(filter(None, (self.yahoo_base_url, self.cboe_vix, str(self.source_path or ""))))
 
     @property
     def profile(self) -> Profile:
@@ -95,7 +113,7 @@ class Settings:
 
     def now(self) -> dt.datetime:
         """The time, timezone-aware UTC: the replayed one if set, else the real clock."""
-        return self.fixed_now or dt.datetime.now(dt.UTC)
+        return self.fixed_now or machine_now()
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for child processes."""
@@ -108,16 +126,23 @@ class Settings:
             "ALPHA_DEVICE": self.device,
             "ALPHA_YAHOO_BASE_URL": self.yahoo_base_url,
             "ALPHA_YAHOO_RATE": self.yahoo_rate,
+            "ALPHA_YAHOO_PATIENCE": self.yahoo_patience,
             "ALPHA_CBOE_VIX": self.cboe_vix,
             "ALPHA_ALERTS": " ".join(self.alerts) or None,
             "ALPHA_NOW": self.fixed_now.isoformat() if self.fixed_now else None,
             "ALPHA_THROUGH": self.through,
             "ALPHA_SINCE": self.since,
             "ALPHA_REPORTS_KEPT": ALL if self.reports_kept is None else self.reports_kept,
+            "ALPHA_UI_HOSTS": " ".join(self.ui_hosts) or None,
             "ALPHA_SIMULATED_SEED": self.simulated_seed,
             "ALPHA_SIMULATED_PLANTED_IC": self.simulated_planted_ic,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def machine_now() -> dt.datetime:
+    """This machine's clock, timezone-aware UTC, whatever time is replayed: when something happens here."""
+    return dt.datetime.now(dt.UTC)
 
 
 def one_of(flag: str, given: Sequence[T] | None) -> T | None:
@@ -151,30 +176,67 @@ def load_settings(
     """
     values = {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith("ALPHA_") and v}
     values |= {k: v for k, v in (overrides or {}).items() if v is not None}
-    source_path = values.get("ALPHA_SOURCE_PATH")
+    # Before anything is refused and shown.
+    keep_secret(values.get("ALPHA_ALERTS", "").split(), is_whole=True)
+    keep_secret(values.get(name, "") for name in ("ALPHA_YAHOO_BASE_URL", "ALPHA_CBOE_VIX", "ALPHA_SOURCE_PATH"))
     return Settings(
-        warehouse=Path(values.get("ALPHA_WAREHOUSE", "warehouse")).expanduser().resolve(),
+        warehouse=_path(values, "ALPHA_WAREHOUSE") or Path("warehouse").resolve(),
         source=cast("SourceKind", _choice(values, "ALPHA_SOURCE", "simulated", get_args(SourceKind))),
-        source_path=Path(source_path).expanduser().resolve() if source_path else None,
+        source_path=_path(values, "ALPHA_SOURCE_PATH"),
         profile_name=cast("ProfileName", _choice(values, "ALPHA_PROFILE", "quick", get_args(ProfileName))),
         seeds=_count(values, "ALPHA_SEEDS"),
         device=cast("DeviceName", _choice(values, "ALPHA_DEVICE", "auto", get_args(DeviceName))),
-        yahoo_base_url=values.get("ALPHA_YAHOO_BASE_URL"),
+        yahoo_base_url=_url(values, "ALPHA_YAHOO_BASE_URL"),
         yahoo_rate=_positive(values, "ALPHA_YAHOO_RATE", 2.0),
-        cboe_vix=_place(values.get("ALPHA_CBOE_VIX")),
+        yahoo_patience=_positive(values, "ALPHA_YAHOO_PATIENCE", 180.0),
+        cboe_vix=_place(values, "ALPHA_CBOE_VIX"),
         alerts=tuple(values.get("ALPHA_ALERTS", "").split()),
         fixed_now=_instant(values, "ALPHA_NOW"),
         through=_day(values, "ALPHA_THROUGH"),
         since=_day(values, "ALPHA_SINCE"),
         reports_kept=_kept(values),
+        ui_hosts=_hosts(values),
         simulated_seed=_whole(values, "ALPHA_SIMULATED_SEED", 7),
-        simulated_planted_ic=_number(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
+        simulated_planted_ic=_finite(values, "ALPHA_SIMULATED_PLANTED_IC", 0.0),
     )
 
 
-def _place(given: str | None) -> str | None:
-    """A file as an absolute path, since a child process may run elsewhere; a URL or `off` as it is."""
-    return given if given is None or given == "off" or "://" in given else str(Path(given).expanduser().resolve())
+def _path(values: Mapping[str, str], name: str) -> Path | None:
+    """A path, absolute, since a child process may run elsewhere."""
+    if name not in values:
+        return None
+    given = values[name]
+    if not given.strip():
+        raise SettingError(name, given, "the path of a file or folder")
+    try:
+        return Path(given).expanduser().resolve()
+    except (RuntimeError, ValueError, OSError) as error:  # no such user; a NUL byte; links in a circle
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise SettingError(name, given, f"a path that can be followed ({why})") from None
+
+
+def _place(values: Mapping[str, str], name: str) -> str | None:
+    """A file as an absolute path; a URL or `off` as it is."""
+    given = values.get(name)
+    if given == "off" or (given is not None and "://" in given):
+        return given if given == "off" else _url(values, name)
+    path = _path(values, name)
+    return None if path is None else str(path)
+
+
+def _url(values: Mapping[str, str], name: str) -> str | None:
+    """A URL as it is; what is wrong with one is said without it, because it may hold a password."""
+    if name not in values:
+        return None
+    allowed = "a URL such as http://host:8080, with a port from 1 to 65535"
+    try:
+        parts = urlsplit(values[name])
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or not values[name].isprintable() or " " in values[name]:
+        raise SettingError(name, "…", allowed)
+    return values[name]
 
 
 def _choice(values: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
@@ -191,6 +253,13 @@ def _number(values: Mapping[str, str], name: str, default: float) -> float:
         raise SettingError(name, values[name], "a number") from None
 
 
+def _finite(values: Mapping[str, str], name: str, default: float) -> float:
+    number = _number(values, name, default)
+    if not math.isfinite(number):
+        raise SettingError(name, values[name], "a number")
+    return number
+
+
 def _positive(values: Mapping[str, str], name: str, default: float) -> float:
     number = _number(values, name, default)
     if not 0 < number < float("inf"):
@@ -200,26 +269,40 @@ def _positive(values: Mapping[str, str], name: str, default: float) -> float:
 
 def _whole(values: Mapping[str, str], name: str, default: int) -> int:
     try:
-        return int(values.get(name, default))
+        number = int(values.get(name, default))
     except ValueError:
         raise SettingError(name, values[name], "a whole number") from None
+    if not 0 <= number < 10**_MOST_DIGITS:
+        raise SettingError(name, values[name], f"a whole number from 0 on, of {_MOST_DIGITS} digits at most")
+    return number
 
 
 def _count(values: Mapping[str, str], name: str) -> int | None:
-    if name not in values:
-        return None
-    if not values[name].isdecimal() or int(values[name]) < 1:
-        raise SettingError(name, values[name], "a whole number above 0")
-    return int(values[name])
+    return None if name not in values else _above_0(name, values[name], "a whole number above 0")
 
 
 def _kept(values: Mapping[str, str]) -> int | None:
     given = values.get("ALPHA_REPORTS_KEPT", str(Settings.reports_kept))
     if given == ALL:
         return None
-    if not given.isdecimal() or int(given) < 1:
-        raise SettingError("ALPHA_REPORTS_KEPT", given, f"a whole number above 0, or {ALL}")
+    return _above_0("ALPHA_REPORTS_KEPT", given, f"a whole number above 0, or {ALL}")
+
+
+def _above_0(name: str, given: str, allowed: str) -> int:
+    if not given.isdecimal() or len(given) > _MOST_DIGITS or int(given) < 1:
+        raise SettingError(name, given, allowed)
     return int(given)
+
+
+def _hosts(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of a web site, in lower case as browsers send them."""
+    names = values.get("ALPHA_UI_HOSTS", "").lower().replace(",", " ").split()
+    for name in names:
+        found = HOST_NAME.fullmatch(name)
+        if found is None or not 0 < int(found["port"] or 80) < 65_536:
+            allowed = "names as they stand in the address bar, such as alpha.example.org or 10.0.0.5:8080"
+            raise SettingError("ALPHA_UI_HOSTS", name, allowed)
+    return tuple(dict.fromkeys(names))
 
 
 def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:
@@ -227,15 +310,28 @@ def _instant(values: Mapping[str, str], name: str) -> dt.datetime | None:
         return None
     try:
         instant = dt.datetime.fromisoformat(values[name])
-    except ValueError:
+        instant = instant.replace(tzinfo=dt.UTC) if instant.tzinfo is None else instant.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise SettingError(name, values[name], "an ISO time such as 2025-06-30T21:00:00+00:00") from None
-    return instant.replace(tzinfo=dt.UTC) if instant.tzinfo is None else instant.astimezone(dt.UTC)
+    _require_in_calendar(values, name, instant.date())
+    return instant
 
 
 def _day(values: Mapping[str, str], name: str) -> dt.date | None:
     if name not in values:
         return None
     try:
-        return dt.date.fromisoformat(values[name])
+        day = dt.date.fromisoformat(values[name])
     except ValueError:
         raise SettingError(name, values[name], "an ISO date such as 2025-06-30") from None
+    _require_in_calendar(values, name, day)
+    return day
+
+
+def _require_in_calendar(values: Mapping[str, str], name: str, day: dt.date) -> None:
+    """Refuse a day of which the exchange's calendar says nothing."""
+    # The calendar brings pandas and takes a second to import, which those need not wait for who set no day.
+    from alpha_pipeline.sessions import CALENDAR_FIRST, CALENDAR_LAST  # noqa: PLC0415
+
+    if not CALENDAR_FIRST <= day <= CALENDAR_LAST:
+        raise SettingError(name, values[name], f"a day from {CALENDAR_FIRST} to {CALENDAR_LAST}")

@@ -98,16 +98,17 @@ def words_of(driver: WebDriver) -> str:
 
 
 @contextmanager
-def a_reader(url: str, folder: Path) -> Iterator[Reader]:
+def a_reader(url: str, folder: Path, *arguments: str) -> Iterator[Reader]:
     """A browser that knows nothing yet.
 
     Args:
         url: of the web UI.
         folder: for its profile and screenshots; they go to ``ALPHA_SCREENSHOTS`` too, where that is set.
+        arguments: further ones of the browser's command line.
     """
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
-    for argument in (*ARGUMENTS, f"--user-data-dir={folder / 'profile'}"):
+    for argument in (*ARGUMENTS, *arguments, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(argument)
     shots = [folder]
     if "ALPHA_SCREENSHOTS" in os.environ:

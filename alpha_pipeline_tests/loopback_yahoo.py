@@ -21,7 +21,7 @@ import datetime as dt
 import json
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +50,7 @@ class LoopbackYahoo:
         requests: every path asked for, in order.
         latency_s: seconds that each answer takes.
         quirks: what is odd about the answers for any ticker.
+        headers: of every answer, beside its own.
     """
 
     def __init__(self, now: dt.datetime, port: int = 0) -> None:
@@ -58,10 +59,11 @@ class LoopbackYahoo:
         self.requests: list[str] = []
         self.latency_s = 0.0
         self.quirks: set[Quirk] = set()
+        self.headers: dict[str, str] = {}
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", port), _handler(self.answer, self._closing))
+        self._server = _Server(("127.0.0.1", port), _handler(self.answer, self.headers, self._closing))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -105,6 +107,12 @@ class LoopbackYahoo:
         """Send the first half of the next charts."""
         self._faults.append(
             Fault(lambda reply: replace(reply, body=reply.body[: len(reply.body) // 2]), times, ticker, "chart")
+        )
+
+    def say(self, body: str, ticker: str) -> None:
+        """Answer every chart request of a ticker with these words."""
+        self._faults.append(
+            Fault(lambda reply: replace(reply, status=HTTPStatus.OK, body=body), 10**9, ticker, "chart")
         )
 
     def calm(self) -> None:
@@ -156,7 +164,9 @@ class _Server(ThreadingHTTPServer):
         """Say nothing of a client that went away."""
 
 
-def _handler(answer: Callable[[str], Reply], closing: threading.Event) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    answer: Callable[[str], Reply], headers: Mapping[str, str], closing: threading.Event
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             reply = answer(self.path)
@@ -168,6 +178,8 @@ def _handler(answer: Callable[[str], Reply], closing: threading.Event) -> type[B
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
 

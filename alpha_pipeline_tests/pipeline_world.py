@@ -17,6 +17,7 @@ from alpha_pipeline.steps import features, signals
 from alpha_pipeline.steps.forecasting import forecast_tickers
 from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.training import train_experiment
+from alpha_pipeline.warehouse.seal import sealed
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 
@@ -50,6 +51,10 @@ class FrameSource:
     def concurrency(self) -> int:
         return 1
 
+    @property
+    def waits(self) -> None:
+        return None
+
     def tickers(self) -> frozenset[str]:
         return frozenset(self.bars)
 
@@ -66,11 +71,11 @@ class FrameSource:
 
 
 def leave_empty(warehouse: Warehouse, table: Table, unit: str) -> str:
-    """Leave a unit without rows, as an earlier version did; its key."""
-    buffer = io.BytesIO()
+    """Leave a unit without rows, as an earlier version did, and as it is taken over; its key."""
+    key, buffer = warehouse.key(table, unit), io.BytesIO()
     table.empty().write_parquet(buffer)
-    warehouse.objects.put(warehouse.key(table, unit), buffer.getvalue())
-    return warehouse.key(table, unit)
+    warehouse.objects.put(key, sealed(key, buffer.getvalue()))
+    return key
 
 
 def after_close(session: dt.date) -> dt.datetime:

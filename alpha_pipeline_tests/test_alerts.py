@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alpha_pipeline.alerts import Alert, check, send
-from alpha_pipeline.cli.main import app
+from alpha_pipeline.cli.app import app
 from alpha_pipeline.errors import AlphaError, SettingError
 from alpha_pipeline_tests.loopback_webhook import LoopbackWebhook
 
@@ -83,7 +83,7 @@ def test_services_are_named_by_scheme_and_host() -> None:
         "jsons://hooks.example.org (2)",
         "jsons://hooks.example.org:8443",
     ]
-    assert names[3].startswith("slack://T")
+    assert names[3] == "slack://…"
     assert names[4] == "mailto://example.org"
     assert SECRET not in " ".join(names)
 

@@ -9,8 +9,11 @@ import alpha_pipeline
 PACKAGE = Path(alpha_pipeline.__file__).parent
 # A room may import itself and the rooms before it. Modules on one line stand on the same floor.
 FLOORS = [
+    ["words"],
     ["errors"],
-    ["universe", "settings", "sessions", "alerts", "digits"],
+    ["sessions"],
+    ["settings"],
+    ["universe", "alerts", "digits", "failures", "interruption"],
     ["sources"],
     ["ingestion"],
     ["warehouse"],

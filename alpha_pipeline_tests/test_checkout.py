@@ -2,6 +2,8 @@
 
 import os
 import signal
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -153,6 +155,9 @@ class TestInABrowser:
         log = tmp_path / "dev.log"
         with serving(["dagster", "dev"], environment(checkout), log, checkout) as served:
             assert runs(checkout)[0].run_id in {run["runId"] for run in served.runs()}
+            foreign = urllib.request.Request(f"{served.url}/server_info", headers={"Host": "rebound.test"})
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(foreign, timeout=30)
             with a_reader(served.url, tmp_path) as reader:
                 reader.open("/locations/alpha_pipeline/asset-groups/raw")
                 reader.sees("bars")

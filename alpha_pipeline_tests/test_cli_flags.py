@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import typer
 
-from alpha_pipeline.cli import main, tickers
+from alpha_pipeline.cli import app, tickers
 from alpha_pipeline.errors import UsageError
 from alpha_pipeline.settings import listed, one_of
 from alpha_pipeline.warehouse.store import Warehouse
@@ -41,7 +41,7 @@ def test_a_value_given_twice_is_one_value_and_two_values_are_refused() -> None:
 
 def test_no_flag_loses_what_is_given_to_it() -> None:
     """Typer keeps the last of a flag that is no list, and says nothing."""
-    commands = [*main.app.registered_commands, *tickers.app.registered_commands]
+    commands = [*app.app.registered_commands, *tickers.app.registered_commands]
     lost = [
         f"{command.callback.__name__} {name}"
         for command in commands

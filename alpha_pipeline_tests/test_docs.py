@@ -14,7 +14,7 @@ from typer.main import get_command
 import alpha_pipeline
 from alpha_pipeline import settings
 from alpha_pipeline.catalogue import TABLES
-from alpha_pipeline.cli.main import app
+from alpha_pipeline.cli.app import app
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.warehouse import views
@@ -26,7 +26,7 @@ DOCUMENTS = [README, ROOT / "CONTEXT.md", *sorted((ROOT / "docs").rglob("*.md"))
 OF_THE_TESTS = {"ALPHA_REAL_BARS"}
 SETTINGS = set(
     Settings(
-        source_path=Path("bars"), seeds=1, yahoo_base_url="u", cboe_vix="off", alerts=("json://host",)
+        source_path=Path("bars"), seeds=1, yahoo_base_url="u", cboe_vix="off", alerts=("json://host",), ui_hosts=("h",)
     ).environment()
 ) | {"ALPHA_NOW", "ALPHA_SINCE", "ALPHA_THROUGH"}
 

@@ -23,8 +23,8 @@ from alpha_pipeline.features.tables import MARKET_CONTEXT, PRICE_ACTION, SECTOR_
 from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.sources.simulated import simulate
-from alpha_pipeline.steps.ingest import ingest_tickers
 from alpha_pipeline.steps.outcomes import Outcome
+from alpha_pipeline.steps.rounds import ingest_tickers
 from alpha_pipeline.steps.training import courses
 from alpha_pipeline.training.member import Member
 from alpha_pipeline.universe import VIX

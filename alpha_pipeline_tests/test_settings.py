@@ -40,6 +40,10 @@ def test_defaults() -> None:
         ("ALPHA_SIMULATED_SEED", "7.9", "a whole number"),
         ("ALPHA_SIMULATED_PLANTED_IC", "much", "a number"),
         ("ALPHA_YAHOO_RATE", "0", "a number above 0"),
+        ("ALPHA_UI_HOSTS", "https://alpha.example.org", "names as they stand in the address bar"),
+        ("ALPHA_UI_HOSTS", "alpha.example.org/", "names as they stand in the address bar"),
+        ("ALPHA_UI_HOSTS", "alpha.example.org:0", "names as they stand in the address bar"),
+        ("ALPHA_UI_HOSTS", "me@alpha.example.org", "names as they stand in the address bar"),
     ],
 )
 def test_a_wrong_value_names_the_setting_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
@@ -52,6 +56,12 @@ def test_reports_are_kept_for_so_many_sessions_or_for_ever(given: str | None, ke
     settings = load_settings({}, {"ALPHA_REPORTS_KEPT": given} if given else {})
     assert settings.reports_kept == kept
     assert load_settings({}, settings.environment()) == settings
+
+
+@pytest.mark.parametrize("wrong", ["*", "[::1", "b\u00e4r.example", "a..b:70000", "name:"])
+def test_a_name_that_no_browser_can_send_is_refused(wrong: str) -> None:
+    with pytest.raises(SettingError, match="ALPHA_UI_HOSTS"):
+        load_settings({}, {"ALPHA_UI_HOSTS": f"alpha.example.org {wrong}"})
 
 
 def test_the_clock_can_be_replayed() -> None:
@@ -70,6 +80,7 @@ def test_a_child_process_gets_the_same_settings() -> None:
             "ALPHA_YAHOO_RATE": "0.5",
             "ALPHA_CBOE_VIX": "/vix.csv",
             "ALPHA_ALERTS": "json://127.0.0.1:8080/hook  mailto://me@example.org",
+            "ALPHA_UI_HOSTS": "Alpha.example.org 10.0.0.5:8080, [fd00::5]:8080",
         },
     )
     assert load_settings({}, settings.environment()) == settings

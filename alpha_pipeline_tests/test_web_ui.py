@@ -9,8 +9,6 @@ from typing import Final
 from unittest.mock import patch
 
 import pytest
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.ui import WebDriverWait
 
 from alpha_pipeline import sessions as calendar
@@ -21,6 +19,7 @@ from alpha_pipeline.warehouse.tables import signals
 from alpha_pipeline_tests.browser import MARKS, Reader, a_reader, words_of
 from alpha_pipeline_tests.defs.served import PATIENCE, Served, eventually, serve
 from alpha_pipeline_tests.defs.world import FIRST, LAST, World, forecasts, make_world, plant
+from alpha_pipeline_tests.web_ui import choose_partitions, launch, open_dialog
 
 GROUPS: Final = ("raw", "features", "targets", "models", "forecasts", "signals", "portfolio", "evaluation")
 TICKER: Final = "SPY"
@@ -87,10 +86,7 @@ def test_the_graph_shows_its_layers_and_says_what_they_are(reader: Reader) -> No
 def test_one_ticker_by_clicks(reader: Reader, ui: Served, world: World) -> None:
     for group, assets in (("raw", RAW), ("features", FEATURES)):
         open_dialog(reader, group)
-        reader.clicks("//*[text()='Select a partition or create one']")
-        reader.finds("//input[@placeholder='Filter partitions']").send_keys(TICKER)
-        reader.clicks(f"//li[normalize-space(.)='{TICKER}' or .//*[text()='{TICKER}']]")
-        reader.clicks("//*[starts-with(text(), 'Launch runs to materialize')]")
+        choose_partitions(reader, TICKER)
         reader.shoots(f"{group}_dialog")
         launch(reader)
         for asset in assets:
@@ -131,30 +127,6 @@ def test_one_session_by_clicks(reader: Reader, ui: Served, world: World) -> None
     reader.open("/runs")
     reader.sees(f"partition: {session}", "6 assets", "Success")
     reader.shoots("runs")
-
-
-def open_dialog(reader: Reader, group: str) -> None:
-    """The dialog that asks which partitions of a group to materialise."""
-    reader.open(f"/locations/alpha_pipeline/asset-groups/{group}")
-    reader.clicks("//button[starts-with(normalize-space(.), 'Materialize all')]")
-    question, dialog = (
-        "//button[normalize-space(.)='Confirm']",
-        "//*[starts-with(text(), 'Launch runs to materialize')]",
-    )
-    eventually(lambda: reader.has(question) or reader.has(dialog), f"a dialog for {group}")
-    if reader.has(question):
-        # Dagster warns of what it did not see made; the forecasts of this world were made by hand.
-        reader.clicks(question)
-    reader.finds(dialog)
-
-
-def launch(reader: Reader) -> None:
-    """Launch, and wait until the dialog has gone."""
-    reader.clicks("//button[starts-with(normalize-space(.), 'Launch') and not(@disabled)]")
-    gone = expected.invisibility_of_element_located(
-        (By.XPATH, "//*[starts-with(text(), 'Launch runs to materialize')]")
-    )
-    WebDriverWait(reader.driver, PATIENCE).until(gone)
 
 
 def shows_number(reader: Reader, number: int) -> None:

@@ -19,11 +19,12 @@ from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tickers import added
-from alpha_pipeline_tests.browser import MARKS, Reader, a_reader
-from alpha_pipeline_tests.defs.served import Served, eventually, serve
+from alpha_pipeline_tests.browser import MARKS, a_reader
+from alpha_pipeline_tests.defs.served import eventually, serve
 from alpha_pipeline_tests.defs.world import World
 from alpha_pipeline_tests.loopback_yahoo import Listing, LoopbackYahoo, Trade
 from alpha_pipeline_tests.pipeline_world import FIRST_BAR
+from alpha_pipeline_tests.web_ui import add_partition, partitions
 
 pytestmark = [*MARKS, pytest.mark.minutes(3)]
 LAST = dt.date(2016, 11, 25)
@@ -81,23 +82,6 @@ def test_a_ticker_added_by_clicks_comes_to_its_forecasts_and_a_wrong_one_is_refu
     assert set(world.warehouse.units(raw.COVERAGE)) == {*CORE, "PLTR"}
     expected = {name for name, experiment in load_experiments().items() if experiment.joins_added}
     assert set(world.warehouse.read(DAILY, ["PLTR"])["model"]) == expected
-
-
-def add_partition(reader: Reader, ui: Served, ticker: str) -> None:
-    """Add a partition in the dialog that asks what to materialise, and close it without launching anything."""
-    reader.open("/assets/raw/bars?view=overview")
-    reader.clicks("//button[starts-with(normalize-space(.), 'Materialize')]")
-    reader.clicks("//button[normalize-space(.)='Add a partition']")
-    reader.finds("//input[@placeholder='name']").send_keys(ticker)
-    reader.shoots(f"add_{ticker}")
-    reader.clicks("//button[normalize-space(.)='Save']")
-    eventually(lambda: ticker in partitions(ui), f"{ticker} is a partition")
-
-
-def partitions(ui: Served) -> list[str]:
-    query = """{ assetNodeOrError(assetKey: {path: ["raw", "bars"]}) { ... on AssetNode { partitionKeys } } }"""
-    keys: list[str] = ui.ask(query)["assetNodeOrError"]["partitionKeys"]
-    return keys
 
 
 def is_forecast(warehouse: Warehouse, ticker: str) -> bool:

@@ -21,7 +21,7 @@ import polars as pl
 
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.registry import make_source
-from alpha_pipeline.steps.ingest import ingest_tickers
+from alpha_pipeline.steps.rounds import ingest_tickers
 from alpha_pipeline.universe import CORE, HOLDINGS, MAG7
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.store import Warehouse

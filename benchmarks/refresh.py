@@ -39,8 +39,9 @@ from alpha_pipeline.sources.base import Answer
 from alpha_pipeline.sources.registry import make_source
 from alpha_pipeline.sources.simulation.instruments import HORIZON_FIRST
 from alpha_pipeline.sources.yahoo import YahooSource
-from alpha_pipeline.steps.ingest import ingest_ticker, ingest_tickers
+from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.outcomes import IngestReport
+from alpha_pipeline.steps.rounds import ingest_tickers
 from alpha_pipeline.universe import UNIVERSE
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tickers import followed

@@ -28,7 +28,7 @@ from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.settings import PROFILES, Profile
 from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.steps import features
-from alpha_pipeline.steps.ingest import ingest_tickers
+from alpha_pipeline.steps.rounds import ingest_tickers
 from alpha_pipeline.steps.training import courses, train_experiment
 from alpha_pipeline.training.trainer import Chain
 from alpha_pipeline.universe import CORE

@@ -1,9 +1,13 @@
 """What the commands need before they begin: settings, a source, a warehouse, names that are known."""
 
+import errno
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from rich.markup import escape
 
 from alpha_pipeline.cli.options import Texts
 from alpha_pipeline.cli.terminal import errors
@@ -32,9 +36,10 @@ def settings_from(
     through: Texts = None,
     since: Texts = None,
     *,
+    allow_host: Texts = None,
     of_market: bool = False,
 ) -> Settings:
-    """The settings; with `of_market`, an unnamed source is the one that filled the warehouse."""
+    """The settings; with `of_market`, what nobody named of the source is that which filled the warehouse."""
     flags: Mapping[str, str | None] = {
         "ALPHA_SOURCE": one_of("--source", source),
         "ALPHA_SOURCE_PATH": one_of("--path", path),
@@ -43,6 +48,7 @@ def settings_from(
         "ALPHA_SEEDS": one_of("--seeds", seeds),
         "ALPHA_THROUGH": one_of("--through", through),
         "ALPHA_SINCE": one_of("--since", since),
+        "ALPHA_UI_HOSTS": " ".join(allow_host) if allow_host else None,
     }
     settings = load_settings(flags)
     if settings.warehouse.exists() and not settings.warehouse.is_dir():
@@ -52,6 +58,16 @@ def settings_from(
 
         return settings_of_market(flags)
     return settings
+
+
+def doctor_settings(source: Texts, path: Texts, warehouse: Texts) -> Settings:
+    """The settings for a look at the warehouse, whose own record of its market may be what is damaged."""
+    from alpha_pipeline.warehouse.state import StateError
+
+    try:
+        return settings_from(source, path, warehouse, of_market=source is None)
+    except StateError:
+        return settings_from(source, path, warehouse)
 
 
 def checked_names(names: list[str]) -> list[str]:
@@ -132,6 +148,19 @@ def said_of_bars(settings: Settings, source: "PriceSource") -> list[str]:
     return [*found.sentences, *found.notes, *said_of_files(source.readings(), followed(held))]
 
 
+def require_writable(settings: Settings) -> None:
+    """Refuse a warehouse in which nothing can be written, before anything is loaded or asked for.
+
+    Raises:
+        OSError: as the system says it when something is written there.
+    """
+    root = settings.warehouse
+    if root.exists() and not os.access(root, os.W_OK | os.X_OK):
+        is_mounted_so = hasattr(os, "statvfs") and bool(os.statvfs(root).f_flag & os.ST_RDONLY)
+        number = errno.EROFS if is_mounted_so else errno.EACCES
+        raise OSError(number, os.strerror(number), str(root))
+
+
 def require_filled(settings: Settings) -> None:
     """Refuse an empty warehouse, which is most often a mistyped one, before anything is made in it."""
     from alpha_pipeline.warehouse.market import read_market
@@ -172,6 +201,9 @@ def open_runner(settings: Settings) -> "Iterator[tuple[Runner, TerminalDisplay |
 
         with Runner(settings) as runner:
             report_progress(Progress("start", 0, 0, is_over=True))
+            for words in runner.mended:
+                with display.paused():
+                    errors.print(escape(words), highlight=False, soft_wrap=True)
             yield runner, display
 
 

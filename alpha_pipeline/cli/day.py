@@ -1,6 +1,7 @@
 """`alpha run`, `today`, `report` and `train`: the day, and what it ends with."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from alpha_pipeline.cli.context import (
     require_alert_services,
     require_filled,
     require_something,
+    require_writable,
     said_of_bars,
     settings_from,
     usable_source,
@@ -58,6 +60,7 @@ def run(
 ) -> None:
     """From bars to the next session's QQQ position: ingest, train what is missing, forecast, signal, score."""
     settings = settings_from(source, path, warehouse, profile, seeds, through, since)
+    require_writable(settings)
     chosen = named_experiments(experiments)
     asked = named_tickers(tickers, settings)
     source_of_bars = usable_source(settings)
@@ -78,7 +81,8 @@ def run(
             written = _report_of_the_results(settings, problems)
             report_progress(Progress(REPORT, 0, 0, is_over=True))
     except AlphaError as error:
-        alert(settings, error)
+        with suppress(OSError):  # where nothing can be written, nothing is remembered of what was sent either
+            alert(settings, error)
         raise
     _print_card(settings, problems, shown_before=early)
     print_lines([*written, *said_of_bars(settings, source_of_bars)])
@@ -118,6 +122,7 @@ def train(
 ) -> None:
     """Train what is missing and nothing else, then forecast."""
     settings = settings_from(warehouse=warehouse, profile=profile, seeds=seeds, of_market=True)
+    require_writable(settings)
     chosen = named_experiments(experiments)
     asked = named_tickers(tickers, settings)
     require_filled(settings)
@@ -146,7 +151,7 @@ def _print_card(
     from alpha_pipeline.steps.card import signal_card
     from alpha_pipeline.warehouse.store import Warehouse
 
-    card = signal_card(Warehouse(settings.warehouse), problems, is_early=is_early)
+    card = signal_card(Warehouse(settings.warehouse), problems, is_early=is_early, now=settings.now())
     if card not in [replace(early, is_early=False) for early in shown_before]:
         console.print(render(card))
         console.file.flush()  # into a file too while the rest goes on

@@ -51,16 +51,15 @@ def sql(
     from alpha_pipeline.reports.frames import write_frames
     from alpha_pipeline.warehouse.sql import answers
     from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.warehouse.strangers import strays
 
     settings = settings_from(warehouse=warehouse)
     form, file = one_of("--format", output_format) or OutputFormat.TABLE, one_of("--out", out)
     require_filled(settings)
     held = Warehouse(settings.warehouse)
-    try:
-        found = answers(held, TABLES, query, purpose=_PURPOSES[form], allow_files=allow_files)
-    except KeyboardInterrupt:
-        errors.print("Interrupted; a query keeps nothing.")
-        raise typer.Exit(130) from None
+    found = answers(held, TABLES, query, purpose=_PURPOSES[form], allow_files=allow_files)
+    for path in strays(held, TABLES):
+        errors.print(f"{path} is no object, and is not read: move it elsewhere.", highlight=False, soft_wrap=True)
     # Into a file or a pipe a table is as wide as it always was, unless somebody says otherwise.
     width = console.width if console.is_terminal or "COLUMNS" in os.environ else 200
     if found.frames or file is not None:

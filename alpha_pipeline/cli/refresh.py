@@ -10,6 +10,7 @@ from alpha_pipeline.cli.context import (
     open_runner,
     publish_views,
     require_something,
+    require_writable,
     settings_from,
     usable_source,
 )
@@ -55,6 +56,8 @@ def refresh(
     """Bring bars and nothing else, and say what became of each ticker; exit code 1 when all of them failed."""
     settings = settings_from(source, path, warehouse, through=through, since=since, of_market=source is None)
     asked = named_tickers(tickers, settings)
+    if not dry_run:
+        require_writable(settings)
     bars = usable_source(settings)
     if dry_run:
         outcomes = _rehearsed(settings, bars, asked, take_corrections=take_corrections)
@@ -78,6 +81,10 @@ def _rehearsed(
 
     held, outcomes = Warehouse(settings.warehouse), dict[str, "Outcome"]()
     names = list(asked) if asked is not None else wanted(held, source)
+
+    def tell(words: str) -> None:
+        report_progress(Progress(plan.BARS, len(outcomes), len(names), words, notice=words))
+
     with shown(errors):
         announce((plan.refresh(settings, len(names)),))
         for ticker, outcome in rehearse(
@@ -88,6 +95,7 @@ def _rehearsed(
             now=settings.now(),
             since=settings.since,
             take_corrections=take_corrections,
+            tell=tell,
         ):
             outcomes[ticker] = outcome
             report_progress(Progress(plan.BARS, len(outcomes), len(names), ticker))
@@ -130,7 +138,9 @@ def _say(settings: Settings, source: "PriceSource", outcomes: "Mapping[str, Outc
         rows.append(Row(ticker, (*figures, *(f"{count:,}" for count in counts)), outcome.said))
     _print(table(rows))
     held = Warehouse(settings.warehouse)
-    failed = [] if is_dry else bar_problems(held).failed
+    # Who failed now stands in the table.
+    told = [ticker for ticker, outcome in outcomes.items() if isinstance(outcome, AlphaError)]
+    failed = [] if is_dry else bar_problems(held).failed_beside(told)
     done = f"Nothing was written to {settings.warehouse}." if is_dry else f"Bars are in {settings.warehouse}."
     print_lines([*failed, *said_of_files(source.readings(), followed(held)), done])
 

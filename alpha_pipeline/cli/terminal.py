@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-console = Console()
+
+class Output(Console):
+    """A console that says when whoever read it has gone, and leaves it to the command's end what becomes of that."""
+
+    def on_broken_pipe(self) -> None:
+        """Hand the `BrokenPipeError` on."""
+        raise  # noqa: PLE0704  called where it is caught
+
+
+console = Output()
 errors = Console(stderr=True)
 
 

@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from alpha_pipeline.cli.context import checked_names, followed_names, settings_from, sync_partitions, usable_source
+from alpha_pipeline.cli.context import (
+    checked_names,
+    followed_names,
+    require_writable,
+    settings_from,
+    sync_partitions,
+    usable_source,
+)
 from alpha_pipeline.cli.options import PathOption, SourceOption, WarehouseOption
 from alpha_pipeline.cli.terminal import console, errors
 from alpha_pipeline.errors import UsageError
@@ -45,17 +52,20 @@ def add_tickers(
 ) -> None:
     """Follow tickers, after asking the source whether it knows them; a wrong one leaves no trace."""
     from alpha_pipeline.steps.admission import last_wanted, require_known
-    from alpha_pipeline.warehouse.market import MarketRecord, claim_market
+    from alpha_pipeline.warehouse.market import MarketRecord, claim_market, keep_files
     from alpha_pipeline.warehouse.store import Warehouse
     from alpha_pipeline.warehouse.tickers import add, followed
 
     settings = settings_from(source, path, warehouse, of_market=source is None)
+    require_writable(settings)
     asked = checked_names(listed(names))
     bars = usable_source(settings)
     held = Warehouse(settings.warehouse)
     with errors.status(f"asking {bars.market} about {', '.join(asked)}"):
         known = require_known(bars, asked, last_wanted(settings), followed(held))
     claim_market(held, MarketRecord(bars.kind, bars.market))
+    if settings.source_path is not None and settings.source == "files":
+        keep_files(held, settings.source_path)
     new = add(held, known)
     sync_partitions(settings)
     before = [ticker for ticker in known if ticker not in new]
@@ -77,6 +87,7 @@ def remove_tickers(
     from alpha_pipeline.warehouse.tickers import followed, remove
 
     settings = settings_from(warehouse=warehouse)
+    require_writable(settings)
     held = Warehouse(settings.warehouse)
     asked = followed_names(listed(names), settings)
     before = followed(held)

@@ -5,8 +5,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from alpha_pipeline.cli.context import publish_views, require_filled, settings_from, sync_partitions
-from alpha_pipeline.cli.options import PathOption, ProfileOption, SeedsOption, SourceOption, WarehouseOption
+from alpha_pipeline.cli.context import (
+    doctor_settings,
+    publish_views,
+    require_filled,
+    require_writable,
+    settings_from,
+    sync_partitions,
+)
+from alpha_pipeline.cli.options import PathOption, ProfileOption, SeedsOption, SourceOption, Texts, WarehouseOption
 from alpha_pipeline.cli.terminal import console, errors
 from alpha_pipeline.errors import AlphaError, NotEnoughDataError
 from alpha_pipeline.settings import one_of
@@ -19,21 +26,31 @@ from alpha_pipeline.steps.watch import shown
 
 
 def doctor(
-    mend: Annotated[bool, typer.Option("--mend", help="First remove units that hold nothing, and say which.")] = False,
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend", help="First set damaged state aside, and remove what killed processes left; say what was done."
+        ),
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every object and every model, and compare each with its seal.")
+    ] = False,
     source: SourceOption = None,
     path: PathOption = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Look at the machine, the settings and the warehouse; exit code 1 when something needs mending."""
-    from alpha_pipeline.catalogue import TABLES
-    from alpha_pipeline.doctor import examine
-    from alpha_pipeline.steps.mending import mend as mend_units
-    from alpha_pipeline.warehouse.store import Warehouse
+    from alpha_pipeline.doctor.examination import examine
 
-    settings = settings_from(source, path, warehouse, of_market=source is None)
-    for words in mend_units(Warehouse(settings.warehouse), TABLES) if mend else []:
-        console.print(f"[yellow]mended[/]: {escape(words)}", soft_wrap=True)
-    findings = examine(settings)
+    settings = doctor_settings(source, path, warehouse)
+    if mend:
+        require_writable(settings)
+    findings = examine(settings, is_deep=deep)
+    if mend:
+        for finding in findings:
+            if finding.mend is not None:
+                console.print(f"[yellow]mended[/]: {escape(finding.mend())}", highlight=False, soft_wrap=True)
+        findings = examine(settings, is_deep=deep)
     for finding in findings:
         verdict = "[green]ok  [/]" if finding.is_ok else "[red]bad [/]"
         # A terminal wraps between words; a log keeps a finding in a line.
@@ -96,14 +113,22 @@ def ui(
         list[int] | None,
         typer.Option("--port", metavar="N", min=1, max=65_535, help="Port on the loopback interface; 3000 by default."),
     ] = None,
+    allow_host: Annotated[
+        Texts,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="Name by which a proxy serves it, as it stands in the address bar."
+        ),
+    ] = None,
 ) -> None:
     """Open the Dagster web UI and daemon on this warehouse (loopback only)."""
     from alpha_pipeline.defs.home import prepare_home
     from alpha_pipeline.defs.ui import HOST, require_free, serve
+    from alpha_pipeline.steps.admission import require_files
 
     number = one_of("--port", port) or 3000
-    settings = settings_from(source, path, warehouse, profile, seeds, of_market=source is None)
+    settings = settings_from(source, path, warehouse, profile, seeds, allow_host=allow_host, of_market=True)
     require_free(number)
+    require_files(settings)
     sync_partitions(settings)
     console.print(
         f"Dagster UI: http://{HOST}:{number}  (warehouse {escape(str(settings.warehouse))}; Ctrl-C ends it)",

@@ -6,6 +6,7 @@ import dagster as dg
 
 from alpha_pipeline.defs import jobs
 from alpha_pipeline.defs.chain import SESSION_TAG, WILL_RETRY_TAG
+from alpha_pipeline.defs.failed_steps import said
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.steps.alerts import Failure, failure_alerts, notify, session_alerts
 
@@ -22,8 +23,10 @@ def alert_on_failure(context: dg.RunFailureSensorContext, alpha: AlphaResource) 
     run = context.instance.get_run_by_id(run_id) or context.dagster_run
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return dg.SkipReason(f"Run {run_id} will be retried.")
-    said = [failure_message(event) for event in context.get_step_failure_events()]
-    failure = Failure(run.job_name, run_id, "; ".join(said) or context.failure_event.message or "")
+    if run.status == dg.DagsterRunStatus.CANCELED:
+        return dg.SkipReason(f"Run {run_id} was interrupted by a person.")
+    words = [said(event).words for event in context.get_step_failure_events()]
+    failure = Failure(run.job_name, run_id, "; ".join(words) or context.failure_event.message or "")
     warehouse = alpha.warehouse()
     notify(warehouse, failure_alerts(warehouse, [failure]), alpha.settings().alerts)
     return None
@@ -41,17 +44,6 @@ def alert_after_results(context: dg.RunStatusSensorContext, alpha: AlphaResource
     through = dt.date.fromisoformat(session) if session is not None else alpha.through()
     warehouse = alpha.warehouse()
     notify(warehouse, session_alerts(warehouse, through), alpha.settings().alerts)
-
-
-def failure_message(event: dg.DagsterEvent) -> str:
-    """What a failed step said: the words given, or those of the innermost error."""
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
-    error = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return str(error.message).strip() if error is not None else "failed"
 
 
 SENSORS = [alert_on_failure, alert_after_results]

@@ -12,6 +12,8 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
+from alpha_pipeline.warehouse.places import LOCKS
+
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _GRACE = 60.0  # seconds
 _HELD: dict[Path, FileLock] = {}
@@ -57,7 +59,8 @@ def _is_dead(root: Path, record: dg.RunRecord) -> bool:
     """
     path = _lock(root, record.dagster_run.run_id)
     if not path.exists():
-        return time.time() - (record.start_time or time.time()) > _GRACE
+        # A start that lies ahead is of a clock that was wrong.
+        return abs(time.time() - (record.start_time or time.time())) > _GRACE
     try:
         with FileLock(path, blocking=False):
             return True
@@ -66,4 +69,4 @@ def _is_dead(root: Path, record: dg.RunRecord) -> bool:
 
 
 def _lock(root: Path, run_id: str) -> Path:
-    return root / ".locks" / f"run {run_id}.lock"
+    return root / LOCKS / f"run {run_id}.lock"

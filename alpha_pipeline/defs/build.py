@@ -1,6 +1,4 @@
-"""Puts the definitions together. A builder, so that tests get fresh ones with other settings."""
-
-from collections.abc import Mapping
+"""Puts the definitions together. A builder, so that whoever needs them gets fresh ones."""
 
 import dagster as dg
 
@@ -11,12 +9,8 @@ from alpha_pipeline.defs.policy import with_policy
 from alpha_pipeline.defs.resources import AlphaResource
 
 
-def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
-    """The definitions of the whole graph.
-
-    Args:
-        overrides: settings by variable name (``ALPHA_…``) that beat the environment.
-    """
+def build_defs() -> dg.Definitions:
+    """The definitions of the whole graph; its steps follow the settings of the process that they run in."""
     return dg.Definitions(
         assets=with_policy(
             [
@@ -34,6 +28,7 @@ def build_defs(overrides: Mapping[str, str] | None = None) -> dg.Definitions:
         jobs=jobs.ALL,
         schedules=schedules.SCHEDULES,
         sensors=[*schedules.SENSORS, *newcomers.SENSORS, *alerts.SENSORS],
-        resources={"alpha": AlphaResource(overrides=dict(overrides or {}))},
+        # Every asset stores its own rows. Dagster's default manager of files would take a folder from the run config.
+        resources={"alpha": AlphaResource(), "io_manager": dg.mem_io_manager},
         executor=dg.in_process_executor,
     )

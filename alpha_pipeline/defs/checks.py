@@ -9,10 +9,12 @@ import polars as pl
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.errors import TableError
+from alpha_pipeline.errors import DamageError, TableError
 from alpha_pipeline.ingestion.coverage import in_words, missing_sessions
 from alpha_pipeline.ingestion.second_opinion import TOLERANCE, closes, disagreements
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.steps.admission import behind
+from alpha_pipeline.steps.ahead import ahead
 from alpha_pipeline.steps.disputed import disputed
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.table import Table
@@ -30,7 +32,10 @@ def _schema_check(table: Table) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=table.asset_key, name="schema", description="Every held row fits the table's schema.")
     def schema(alpha: AlphaResource) -> dg.AssetCheckResult:
         warehouse = alpha.warehouse()
-        held = warehouse.read(table)
+        try:
+            held = warehouse.read(table)
+        except DamageError as error:
+            return dg.AssetCheckResult(passed=False, metadata={"rows": 0, "wrong": str(error)})
         # All units at once is fast; only a table that fails is searched for the units to blame.
         wrong = _refusals(table, held, "every unit")
         if wrong:
@@ -97,6 +102,18 @@ def undisputed(alpha: AlphaResource) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset=BARS.asset_key, description="No time of fetching or making lies after this machine's clock.")
+def past(alpha: AlphaResource) -> dg.AssetCheckResult:
+    """Names table, units, how many rows and the latest time."""
+    found = ahead(alpha.warehouse(), machine_now())
+    words = " ".join(one.words for one in found)
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=_WARN,
+        metadata={"rows": sum(one.n_rows for one in found), "to_come": words or "-"},
+    )
+
+
 @dg.asset_check(asset=BARS.asset_key, description=f"The closes of {VIX} agree with CBOE's to {TOLERANCE:.1%}.")
 def vix_agrees(alpha: AlphaResource) -> dg.AssetCheckResult:
     """Shows both closes of each session on which they disagree, the newest first."""
@@ -143,4 +160,13 @@ def decided(alpha: AlphaResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=_WARN, metadata={"reason": reason})
 
 
-CHECKS = [*(_schema_check(table) for table in TABLES), complete, fresh, undisputed, vix_agrees, no_look_ahead, decided]
+CHECKS = [
+    *(_schema_check(table) for table in TABLES),
+    complete,
+    fresh,
+    undisputed,
+    past,
+    vix_agrees,
+    no_look_ahead,
+    decided,
+]

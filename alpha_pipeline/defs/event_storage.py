@@ -6,6 +6,9 @@ storage writes a batch at a time. This does the same for SQLite. `DAGSTER_EVENT_
 
 It also makes an engine for every statement, and a new engine compiles its statements anew; here a database has one.
 
+A storage is told when it serves a web server, which is then put behind the guard (`guarded`): this class, because
+every `dagster.yaml` of this package, the earliest too, comes to it.
+
 Named in `dagster.yaml`. Dagster has no public name for the class it extends; the documented one is used, and a
 test holds that a batch reads back as the same events stored singly.
 """
@@ -36,6 +39,14 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Made by Dagster from `dagster.yaml`; `base_dir` is the Dagster home."""
         return cls(base_dir=str(Path(config_value["base_dir"]) / "history"), inst_data=inst_data)
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Called by Dagster's web server before it makes its app, and by nothing else."""
+        # No other process needs the parser of GraphQL.
+        from alpha_pipeline.defs.guarded import guard_web_servers  # noqa: PLC0415
+
+        guard_web_servers()
+        super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

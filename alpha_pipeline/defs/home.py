@@ -6,7 +6,9 @@ opens the instance first, from the `dagster.yaml` it finds; the storage that is 
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -16,11 +18,15 @@ import dagster as dg
 from alpha_pipeline.defs.event_storage import BATCH_SIZE
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.warehouse.objects import LocalObjects
+from alpha_pipeline.warehouse.places import HOME
 
-HOME: Final = ".dagster"
 # The one declaration of the instance and of the code location; the top of the checkout holds copies.
 INSTANCE: Final = "dagster.yaml"
 WORKSPACE: Final = "workspace.yaml"
+UNGUARDED: Final = (
+    "This web UI is not guarded: its instance, in %s, is not one of alpha_pipeline, and any web page that is open in a "
+    "browser on this machine can start runs through it. Unset DAGSTER_HOME, or use `alpha ui`."
+)
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -72,6 +78,9 @@ def introduce_tickers() -> None:
     is_entered = _pointers(named_warehouse(os.environ)).items() <= os.environ.items()
     if is_entered or not given.is_absolute() or not given.is_dir():
         return
+    # The children of `dagster dev` are told so; of them the code server stands at its start, and not the runs.
+    if os.environ.get("DAGSTER_IS_DEV_CLI") and sys.argv[1:3] == ["api", "grpc"]:
+        _warn_of_no_guard(given)
     # They take seconds to import, which processes that only open an instance are spared.
     from alpha_pipeline.defs.membership import sync_experiments  # noqa: PLC0415
     from alpha_pipeline.defs.partitions import TICKERS  # noqa: PLC0415
@@ -86,6 +95,11 @@ def introduce_tickers() -> None:
         sync_experiments(instance, warehouse, leaving=())
     finally:
         instance.dispose()
+
+
+@cache  # Dagster asks for the definitions twice
+def _warn_of_no_guard(home: Path) -> None:
+    logging.getLogger("dagster").warning(UNGUARDED, home)
 
 
 def _warehouse(environ: Mapping[str, str]) -> Path:

@@ -16,7 +16,7 @@ from alpha_pipeline.defs.membership import experiments, may_train, partitions_of
 from alpha_pipeline.defs.membership import registered as registered_for
 from alpha_pipeline.defs.partitions import TICKERS, blocks, of_range, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
-from alpha_pipeline.errors import SourceError, TickerNameError, UnknownTickerError
+from alpha_pipeline.errors import AlphaError, TickerNameError, UnknownTickerError
 from alpha_pipeline.steps.admission import require_known
 from alpha_pipeline.universe import checked
 from alpha_pipeline.warehouse.store import Warehouse
@@ -96,7 +96,7 @@ def _adopt_one(instance: dg.DagsterInstance, alpha: AlphaResource, warehouse: Wa
     except (TickerNameError, UnknownTickerError) as error:
         _rename(instance, given, None)
         return f"{given} refused: {error}"
-    except SourceError as error:  # it says nothing about the name: asked again at the next tick
+    except AlphaError as error:  # it says nothing about the name (nor do files that are gone): asked at the next tick
         return f"{given} not yet known: {error}"
     add(warehouse, [ticker])
     if ticker != given:
@@ -128,6 +128,7 @@ def due_now(
     due, after = [], Attempts()
     for ticker in without:
         made, when = attempts.get(ticker, (0, now))
+        when = min(when, now + LONGEST_WAIT_S)  # further off lies what a clock ahead of time noted
         if ticker in on_their_way:
             when = max(when, now + _wait(made))
         elif when <= now:

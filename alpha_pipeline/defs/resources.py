@@ -18,9 +18,11 @@ from alpha_pipeline.warehouse.tables.raw import BARS
 
 
 class AlphaResource(dg.ConfigurableResource[None]):
-    """The settings of the process (environment variables, overridden by `overrides`) and what they name."""
+    """The settings of the process and what they name.
 
-    overrides: dict[str, str] = {}  # noqa: RUF012  pydantic copies field defaults
+    It has nothing to configure: run config is what whoever may start a run writes, and a step must write to no other
+    folder, and ask no other server, because of it.
+    """
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Say that the run is alive."""
@@ -29,7 +31,7 @@ class AlphaResource(dg.ConfigurableResource[None]):
 
     def settings(self) -> Settings:
         """The typed settings; a source that nobody named is the one that filled the warehouse."""
-        return settings_of_market(self.overrides)
+        return settings_of_market({})
 
     def warehouse(self) -> Warehouse:
         """The warehouse."""

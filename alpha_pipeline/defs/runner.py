@@ -4,22 +4,24 @@ import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import sleep
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import dagster as dg
 
+from alpha_pipeline import interruption
+from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.defs import jobs
-from alpha_pipeline.defs.alerts import failure_message
 from alpha_pipeline.defs.alive import bury
 from alpha_pipeline.defs.assets.forecasts import EXPERIMENTS_TAG, TRAINED, TRAINING_POOL
 from alpha_pipeline.defs.assets.raw import OP
 from alpha_pipeline.defs.build import build_defs
+from alpha_pipeline.defs.failed_steps import Said, said
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.membership import experiments, name_for, registered, takes
 from alpha_pipeline.defs.partitions import blocks, range_tags, sync_tickers
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.defs.step_progress import StepProgress, n_checks
-from alpha_pipeline.errors import AlphaError, NotEnoughDataError
+from alpha_pipeline.errors import AlphaError, DefectError, NotEnoughDataError
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.steps import plan
 from alpha_pipeline.steps.bar_problems import bar_problems, failure_words
@@ -29,6 +31,7 @@ from alpha_pipeline.steps.progress import Progress, announce, report
 from alpha_pipeline.steps.refresh import hearing, wanted
 from alpha_pipeline.steps.signals import MODELS as READ_BY_SIGNALS
 from alpha_pipeline.steps.signals import sessions_to_signal, stale_sessions
+from alpha_pipeline.steps.soundness import make_sound
 from alpha_pipeline.steps.trained import is_anything_missing
 from alpha_pipeline.steps.training import has_artifacts, require_forecastable
 from alpha_pipeline.universe import CORE
@@ -96,6 +99,7 @@ class Runner:
         self.alpha = AlphaResource()
         self.warehouse = self.alpha.warehouse()
         bury(self.instance, self.warehouse.root)
+        self.mended = make_sound(self.warehouse, TABLES, settings.now())
         self.problems: list[str] = []
         self.outcomes: dict[str, Outcome] = {}
 
@@ -315,7 +319,7 @@ class Runner:
         """
         if not ranges:
             return
-        problems: list[str] = []
+        problems: list[Said] = []
         for number, tags in enumerate(ranges):
             if stage.trains:
                 self._wait_to_train(stage.title)
@@ -324,14 +328,19 @@ class Runner:
             problems += self._failures(stage, {**stage.tags, **tags}, steps)
             if problems and not stage.is_tolerant:
                 report(Progress(stage.title, 0, 0, "failed", is_over=True))
-                raise AlphaError(f"{stage.title}: {'; '.join(problems)}")
+                words = f"{stage.title}: {'; '.join(dict.fromkeys(one.words for one in problems))}"
+                traces = [one.trace for one in problems if one.trace]
+                raise DefectError(words, traces[0]) if traces else AlphaError(words)
         report(Progress(stage.title, 0, 0, is_over=True))
-        self.problems.extend(problems)
+        self.problems.extend(one.words for one in problems)
 
-    def _failures(self, stage: Stage, tags: Mapping[str, str], steps: StepProgress) -> list[str]:
+    def _failures(self, stage: Stage, tags: Mapping[str, str], steps: StepProgress) -> list[Said]:
         """Run a stage on one range; what the steps that failed said.
 
         Of a tolerant stage only what broke a step: the tickers of which it says that they failed are in the warehouse.
+
+        Raises:
+            KeyboardInterrupt: somebody asked for the end meanwhile; Dagster takes it for a failure of the step.
         """
         steps.begin()
         self.instance.add_event_listener(steps.run_id, steps.hear)
@@ -343,10 +352,23 @@ class Runner:
             asset_selection=stage.assets,
             raise_on_error=False,
         )
+        if interruption.was_asked():
+            self._cancel(steps.run_id)
         if result.success:
             return []
         failed = [event for event in result.all_events if event.is_step_failure]
         told = [
             event for event in failed if stage.is_tolerant and event.step_failure_data.user_failure_data is not None
         ]
-        return [failure_message(event) for event in failed if event not in told] or ([] if told else ["failed"])
+        return [said(event) for event in failed if event not in told] or ([] if told else [Said("failed")])
+
+    def _cancel(self, run_id: str) -> NoReturn:
+        """Say of a run that somebody ended it: to Dagster one that was interrupted has failed, and that is an alert.
+
+        Raises:
+            KeyboardInterrupt: always.
+        """
+        run = self.instance.get_run_by_id(run_id)
+        if run is not None and run.status == dg.DagsterRunStatus.FAILURE:
+            self.instance.report_run_canceled(run, "Somebody interrupted the command.")
+        raise KeyboardInterrupt

@@ -15,9 +15,20 @@ from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, ExceptionContext
 
+from alpha_pipeline import failures
 from alpha_pipeline.defs.event_storage import BatchedSqliteEventLogStorage
 from alpha_pipeline.defs.home import find_home
+
+
+@event.listens_for(Engine, "handle_error")
+def _name_the_database(context: ExceptionContext) -> None:
+    """Have an error of SQLite say of which file it is; SQLite does not."""
+    engine, error = context.engine, context.sqlalchemy_exception or context.original_exception
+    if engine is not None and engine.url.database:
+        error.add_note(f"{failures.DATABASE_NOTE}{engine.url.database}")
 
 
 class HomeStorage(DagsterSqliteStorage):

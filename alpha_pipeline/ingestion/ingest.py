@@ -52,6 +52,7 @@ def ingest(
     through: dt.date,
     known_actions: pl.DataFrame | None = None,
     take_corrections: bool = False,
+    clock: dt.datetime | None = None,
 ) -> Ingested:
     """Turn an answer into trusted bars.
 
@@ -64,6 +65,7 @@ def ingest(
         through: the last session wanted.
         known_actions: the ticker's `raw.actions`, for what the answer does not name.
         take_corrections: take corrections of final bars, however many.
+        clock: this machine's time, whatever time `now` replays; `now` when None.
     """
     named = actions_of(answer, through)
     known = named if known_actions is None else pl.concat([known_actions.select(*ACTION_SCHEMA), named])
@@ -78,7 +80,9 @@ def ingest(
     fresh = fresh.select(pl.col(name).cast(dtype) for name, dtype in restatement.BARS_SCHEMA.items())
     bad_prints = judged.refused.filter(pl.col("reason") == "suspicious_print")
     basis = Basis(splits, pays=named.filter(pl.col("kind") != "split").height > 0)
-    compared = restatement.compare(held, fresh, bad_prints, now, basis=basis, take_corrections=take_corrections)
+    compared = restatement.compare(
+        held, fresh, bad_prints, now, basis=basis, take_corrections=take_corrections, clock=clock
+    )
     aside = compared.set_aside
     set_aside = aside.select(*_SAID, reason=pl.lit(WOULD_REWRITE))
     refused = pl.concat([judged.refused.drop("is_final"), set_aside], how="diagonal_relaxed")
@@ -90,5 +94,15 @@ def ingest(
         coverage=coverage.cover(answer.ticker, compared.bars, through),
         refused=refused,
         needs_full_history=compared.needs_full_history,
-        notes=(*judged.notes, *rewriting_in_words(held, aside, compared.n_compared)),
+        notes=(*judged.notes, *_of_clock(compared.n_ahead), *rewriting_in_words(held, aside, compared.n_compared)),
     )
+
+
+def _of_clock(n_ahead: int) -> list[str]:
+    if not n_ahead:
+        return []
+    words = (
+        f"{n_ahead} held bars were stamped with a time that had not come yet: this machine's clock was ahead when they "
+        "were fetched, or is behind now. They were compared as if fetched before; set the clock right if it is wrong"
+    )
+    return [words]

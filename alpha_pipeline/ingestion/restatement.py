@@ -51,6 +51,7 @@ class Comparison:
             bars, and earlier rows are held: those are still on the old basis.
         set_aside: bars of the answer that would rewrite the history, columns of `BARS_SCHEMA`; none of them was taken.
         n_compared: final bars that both hold.
+        n_ahead: held bars whose time lies after this machine's clock, of those that both hold.
     """
 
     bars: pl.DataFrame
@@ -58,6 +59,7 @@ class Comparison:
     needs_full_history: bool
     set_aside: pl.DataFrame
     n_compared: int
+    n_ahead: int
 
 
 def compare(
@@ -68,12 +70,15 @@ def compare(
     *,
     basis: Basis | None = None,
     take_corrections: bool = False,
+    clock: dt.datetime | None = None,
 ) -> Comparison:
     """Merge fresh bars into the held ones.
 
     Held sessions that the answer lacks stay, on the basis of the answer: where the bars around one were rescaled
     by a split or dividend it is rescaled alike, and where they disagree it is withdrawn, because either basis would
-    make a false return. A bar that is not final never replaces one that is.
+    make a false return. A bar that is not final never replaces one that is. A held bar that was fetched later than the
+    answer stays, unless its time lies after this machine's clock: then the clock was ahead when it was fetched, nobody
+    knows when that was, and it gets the answer's time, whether it says the same or not.
 
     More than `most_corrections` of final bars at once are not taken: what differs is set aside, and so are new bars
     unless those held next to them are confirmed.
@@ -85,12 +90,14 @@ def compare(
         now: when the held values are superseded.
         basis: which splits and payments are listed.
         take_corrections: take corrections, however many.
+        clock: this machine's time, whatever time is replayed; `now` when None.
     """
+    clock = clock or now
     held, basis = held.select(*BARS_SCHEMA), basis or Basis({})
-    aside = fresh.clear() if take_corrections else _would_rewrite(held, fresh, basis)
+    aside = fresh.clear() if take_corrections else _would_rewrite(held, fresh, basis, clock)
     if aside.height:
         fresh, withdrawn = fresh.join(aside, on="session", how="anti"), withdrawn.clear()
-    pairs = _pairs(held, fresh, basis)
+    pairs = _pairs(held, fresh, basis, clock)
     changed = pairs.filter("is_changed")
     same_print = pl.all_horizontal(~moved(name) for name in VALUES)
     retired = held.join(withdrawn, on="session", suffix="_fresh").filter(same_print)
@@ -99,17 +106,30 @@ def compare(
     inside = pl.col("session") > pl.lit(pairs.get_column("session").min(), dtype=pl.Date)
     stranded = _stranded(lacking.filter(inside), pairs, changed)
     revisions = pl.concat([_revisions(rows, now) for rows in (changed, retired, stranded)]).sort("session")
-    kept = held.join(revisions, on="session", how="anti")
+    kept = _restamped(held.join(revisions, on="session", how="anti"), fresh, clock)
     added = fresh.select(*BARS_SCHEMA).join(kept, on="session", how="anti")
     bars = pl.concat([kept, added, _rescaled(stranded, now)]).sort("session")
     n_compared = pairs.filter("is_final").height + aside.join(held.filter("is_final"), on="session").height
-    return Comparison(bars, revisions, _needs_full_history(held, pairs, changed), aside, n_compared)
+    n_ahead = pairs.filter(pl.col("fetched_at") > clock).height
+    return Comparison(bars, revisions, _needs_full_history(held, pairs, changed), aside, n_compared, n_ahead)
 
 
-def _pairs(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis) -> pl.DataFrame:
+def _restamped(kept: pl.DataFrame, fresh: pl.DataFrame, clock: dt.datetime) -> pl.DataFrame:
+    """The bars that stay; those of a time to come that the answer confirms have the answer's time."""
+    confirmed = kept.filter(pl.col("fetched_at") > clock).join(fresh, on="session", suffix="_fresh")
+    same = pl.all_horizontal(~moved(name) for name in VALUES)
+    times = confirmed.filter(same, pl.col("fetched_at_fresh") <= clock).select("session", pl.col("fetched_at_fresh"))
+    if times.is_empty():
+        return kept
+    stamped = kept.join(times, on="session", how="left", maintain_order="left")
+    return stamped.with_columns(fetched_at=pl.coalesce("fetched_at_fresh", "fetched_at")).select(*kept.columns)
+
+
+def _pairs(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis, clock: dt.datetime) -> pl.DataFrame:
     """The held bars beside the answer's, ascending, with is_changed, cause and is_explained."""
     pairs = held.join(fresh, on="session", suffix="_fresh").sort("session")
-    is_newer = pl.col("fetched_at") > pl.col("fetched_at_fresh")  # another process asked later and wrote first
+    # Another process asked later and wrote first; or a clock was ahead, and that says nothing.
+    is_newer = pl.col("fetched_at").is_between(pl.col("fetched_at_fresh"), clock, closed="right")
     is_kept = ~_differs() | is_newer | (pl.col("is_final") & ~pl.col("is_final_fresh"))
     pairs = pairs.with_columns(is_changed=~is_kept)
     if not pairs["is_changed"].any():  # as on most evenings: nothing to explain
@@ -117,9 +137,9 @@ def _pairs(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis) -> pl.DataFram
     return pairs.hstack(explained(pairs, basis))
 
 
-def _would_rewrite(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis) -> pl.DataFrame:
+def _would_rewrite(held: pl.DataFrame, fresh: pl.DataFrame, basis: Basis, clock: dt.datetime) -> pl.DataFrame:
     """The bars of an answer that are not to be taken, because it corrects too many; none of an answer that does not."""
-    pairs = _pairs(held, fresh, basis)
+    pairs = _pairs(held, fresh, basis, clock)
     compared = pairs.filter(pl.col("is_final"), pl.col("source") == pl.col("source_fresh"))
     corrected = compared.filter("is_changed", ~pl.col("is_explained"))
     if corrected.height <= most_corrections(compared.height):

@@ -89,6 +89,10 @@ class TerminalDisplay:
         # The style is of the text alone: one of the print would be laid over the line at the foot too.
         self._console.print(Text(last_line(stage, self._console.width), style="dim"), soft_wrap=True)
 
+    def noted(self, words: str) -> None:
+        """Leave what a person should read above the line at the foot."""
+        self._console.print(Text(words, style="yellow"), soft_wrap=True)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave the terminal to others inside the block."""
@@ -151,6 +155,11 @@ class LogDisplay:
         with self._changed:
             clock = _clock(self._look().seconds)
             self._write(f"{clock} {last_line(stage, self._console.width - len(clock) - 1)}")
+
+    def noted(self, words: str) -> None:
+        """Write what a person should read, however long."""
+        with self._changed:
+            self._write(f"{_clock(self._look().seconds)} {words}")
 
     @contextmanager
     def paused(self) -> Iterator[None]:

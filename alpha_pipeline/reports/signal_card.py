@@ -77,6 +77,7 @@ class SignalCard:
         luck: what else is said of luck, a sentence each.
         causes: by signal (vote, rotation, regime), why what it reads is not there.
         is_early: whether the record and whatever the signals do not read are still to be made.
+        age: how old the position is, in words; empty where it is of the last session that has closed.
     """
 
     market: str
@@ -97,6 +98,7 @@ class SignalCard:
     luck: tuple[str, ...] = ()
     causes: Mapping[str, tuple[Cause, ...]] = field(default_factory=dict)
     is_early: bool = False
+    age: str = ""
 
 
 def render(card: SignalCard) -> RenderableType:
@@ -114,7 +116,7 @@ def render(card: SignalCard) -> RenderableType:
         parts += [Text(), Text(early, style="yellow")]
     parts += [Text(), Text(f"{mark}market: {card.market}", style="dim")]
     parts += [Text(f"! {problem}", style="red") for problem in card.problems]
-    return Panel(
+    card_itself = Panel(
         Group(*parts),
         title=f"{mark}QQQ at the open of {card.next_session}",
         subtitle=f"{mark}decided at the close of {card.session}",
@@ -122,6 +124,8 @@ def render(card: SignalCard) -> RenderableType:
         box=box.ROUNDED,
         padding=(1, 2),
     )
+    # Above the card: whoever reads one line alone reads this.
+    return Group(Text(card.age, style="bold red"), card_itself) if card.age else card_itself
 
 
 def _headline(card: SignalCard) -> Text:

@@ -1,12 +1,14 @@
 """The one contract of every source of bars."""
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Final, Protocol
 
 import polars as pl
 
 from alpha_pipeline.settings import SourceKind
+from alpha_pipeline.sources.waits import Waits
+from alpha_pipeline.words import shown
 
 # The file at the top of a warehouse that names its market: what lies below it came from a source, and is none.
 MARKET_FILE = "market.json"
@@ -21,6 +23,8 @@ ANSWER_SCHEMA = {
     "volume": pl.Float64,
     "is_final": pl.Boolean,
 }
+# Characters of one sentence about a file or a ticker's rows.
+LONGEST_NOTE: Final = 1_000
 ACTION_SCHEMA = {"ticker": pl.String, "session": pl.Date, "kind": pl.String, "value": pl.Float64}
 
 
@@ -41,6 +45,10 @@ class Answer:
     actions: pl.DataFrame
     source: str
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Whatever a file or a server says is printable and short from here on."""
+        object.__setattr__(self, "notes", _fit(self.notes))
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,17 @@ class Reading:
     ignored: tuple[str, ...] = ()
     refused: str = ""
 
+    def __post_init__(self) -> None:
+        """Names of files and columns, and values, are printable and short from here on."""
+        for field in fields(self):
+            object.__setattr__(self, field.name, _fit(getattr(self, field.name)))
+
+
+def _fit(told: Any) -> Any:  # noqa: ANN401 - texts, and tuples of them, come back as such
+    if isinstance(told, str):
+        return shown(told, LONGEST_NOTE)
+    return tuple(_fit(one) for one in told) if isinstance(told, tuple) else told
+
 
 class PriceSource(Protocol):
     """A source of daily bars."""
@@ -93,6 +112,11 @@ class PriceSource(Protocol):
     @property
     def concurrency(self) -> int:
         """How many tickers may be asked for at once, from several threads."""
+        ...
+
+    @property
+    def waits(self) -> Waits | None:
+        """What is waited for while it is asked; None: nothing."""
         ...
 
     def tickers(self) -> frozenset[str] | None:

@@ -7,6 +7,7 @@ lengths are counted in requests at the allowed rate, so that a slower pace is a 
 The wall clock is meant here and not the replayed one: manners concern the server and not the data.
 """
 
+import math
 import random
 import threading
 import time
@@ -16,12 +17,17 @@ from typing import Final
 
 from alpha_pipeline.errors import CoolingError
 from alpha_pipeline.sources.shared_state import SharedState, State
+from alpha_pipeline.sources.waits import moment
 
 # At two requests a second: 30 s, doubling up to a quarter of an hour; nobody waits longer than two minutes.
 FIRST_COOLING: Final = 60
 LONGEST_COOLING: Final = 1800
 PATIENCE: Final = 240
 FIRST_PAUSE: Final = 2
+STATE: Final = "pace.json"
+_NUMBERS: Final = ("cooling_until", "next_at", "refusals")
+_LATEST: Final = 1e12  # seconds since the epoch; no clock says as much
+_MOST_REFUSALS: Final = 64  # in a row; the periods have stopped growing long before
 
 
 class Pace:
@@ -43,42 +49,54 @@ class Pace:
     ) -> None:
         self.folder = folder
         self.sleep = sleep
-        self._state = SharedState(folder / "pace.json")
+        self._state = SharedState(folder / STATE)
         self._interval = 1 / requests_per_second
-        self._clock = clock
+        self.clock = clock
         # Waiting for a file lock is polling; the threads of one process queue without it.
         self._threads = threading.Lock()
         self._was_refused = False
 
-    def wait(self) -> None:
+    def wait(self, patience_s: float = math.inf, tell: Callable[[str], object] = str) -> None:
         """Return when it is this caller's turn.
 
+        Args:
+            patience_s: how long this caller would wait for the end of a cooling period.
+            tell: hears what is waited for.
+
         Raises:
-            CoolingError: the server refused somebody, and the cooling period lasts longer than anyone should wait.
+            CoolingError: the server refused somebody, and the cooling period lasts longer than that, or than anyone
+                should wait.
         """
         while True:
-            delay = self._reserve()
+            delay = self._reserve(patience_s)
             if delay <= 0:
                 return
+            if self.cooling() > 0:
+                tell(f"refused requests (rate limit) and is asked again at {moment(delay)}")
             self.sleep(delay)
             if self.cooling() <= 0:  # nobody was refused while this one waited for its slot
                 return
 
     def cooling(self) -> float:
         """Seconds until the server may be asked again; 0 when it may be asked now."""
-        left = float(self._state.read().get("cooling_until", 0.0)) - self._clock()
+        left = _number(self._state.read(), "cooling_until") - self.clock()
         return max(0.0, min(left, 2 * LONGEST_COOLING * self._interval))
 
-    def refused(self) -> None:
-        """The server refused a request: begin a cooling period, twice as long as the one before."""
+    def refused(self, retry_after_s: float = 0.0) -> None:
+        """The server refused a request: begin a cooling period, twice as long as the one before.
+
+        Args:
+            retry_after_s: how long the server asked to be left alone; the period is no shorter, up to the longest.
+        """
 
         def begin(state: State) -> State | None:
-            now = self._clock()
-            if state.get("cooling_until", 0.0) > now:  # asked before the refusal was known
+            now = self.clock()
+            if _number(state, "cooling_until") > now:  # asked before the refusal was known
                 return None
-            refusals = int(state.get("refusals", 0)) + 1
-            length = min(FIRST_COOLING * 2 ** (refusals - 1), LONGEST_COOLING) * self._interval
-            return {**state, "refusals": refusals, "cooling_until": now + length * _jitter(1.0)}
+            refusals = min(int(_number(state, "refusals")), _MOST_REFUSALS) + 1
+            longest = LONGEST_COOLING * self._interval
+            length = min(FIRST_COOLING * 2 ** (refusals - 1) * self._interval, longest) * _jitter(1.0)
+            return {**state, "refusals": refusals, "cooling_until": now + max(length, min(retry_after_s, longest))}
 
         with self._threads:
             self._state.update(begin)
@@ -100,7 +118,7 @@ class Pace:
             return
         self.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * self._interval * _jitter(0.5))
 
-    def _reserve(self) -> float:
+    def _reserve(self, patience_s: float) -> float:
         """Take the next free slot; returns the seconds until it.
 
         Raises:
@@ -110,21 +128,34 @@ class Pace:
 
         def take(state: State) -> State | None:
             nonlocal delay
-            now = self._clock()
-            ends = float(state.get("cooling_until", 0.0))
+            now = self.clock()
+            ends = _number(state, "cooling_until")
             if ends - now > 2 * LONGEST_COOLING * self._interval:  # the clock was set back
                 state["cooling_until"] = ends = now
-            if ends - now > PATIENCE * self._interval:
-                raise CoolingError(ends - now)
-            taken = float(state.get("next_at", 0.0))
+            if ends - now > min(PATIENCE * self._interval, max(patience_s, 0.0)):
+                raise CoolingError(ends - now, moment(ends - now))
+            taken = _number(state, "next_at")
             slot = max(now, ends, taken if taken - now < LONGEST_COOLING * self._interval else now)
             delay = slot - now
-            self._was_refused = bool(state.get("refusals"))
+            self._was_refused = _number(state, "refusals") > 0
             return {**state, "next_at": slot + self._interval}
 
         with self._threads:
             self._state.update(take)
         return delay
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a file of a pace says what it should; one that is not there does."""
+    held = SharedState.held(path)
+    return held is not None and all(_number(held, name) == held.get(name, 0.0) for name in _NUMBERS)
+
+
+def _number(state: State, name: str) -> float:
+    """A number of the state from 0 on; 0 where a damaged file holds something else."""
+    held = state.get(name, 0.0)
+    is_number = isinstance(held, int | float) and not isinstance(held, bool)
+    return float(held) if is_number and 0 <= held < _LATEST else 0.0
 
 
 def _jitter(least: float) -> float:

@@ -24,4 +24,4 @@ def make_source(settings: Settings) -> PriceSource:
     from alpha_pipeline.sources.yahoo import YahooSource, meeting_place  # noqa: PLC0415
 
     pace = Pace(meeting_place(settings.yahoo_base_url), settings.yahoo_rate)
-    return YahooSource(settings.yahoo_base_url, now=settings.now, pace=pace)
+    return YahooSource(settings.yahoo_base_url, now=settings.now, pace=pace, patience_s=settings.yahoo_patience)

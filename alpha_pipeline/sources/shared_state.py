@@ -26,11 +26,18 @@ class SharedState:
 
     def read(self) -> State:
         """What is held; empty when there is no file yet, or one that a killed process left unreadable."""
+        return self.held(self._path) or {}
+
+    @staticmethod
+    def held(path: Path) -> State | None:
+        """What a file holds, empty where there is none; None where it cannot be read as such a state."""
         try:
-            held = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
+            held = json.loads(path.read_bytes())
+        except FileNotFoundError:
             return {}
-        return held if isinstance(held, dict) else {}
+        except (OSError, ValueError, RecursionError):
+            return None
+        return held if isinstance(held, dict) else None
 
     def update(self, change: Callable[[State], State | None]) -> State:
         """Replace the object by what `change` makes of it, None leaves it; returns what is held then."""
@@ -40,8 +47,13 @@ class SharedState:
             if made is None or made == held:
                 return held
             temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(made))
-            temporary.replace(self._path)
+            try:
+                temporary.write_text(json.dumps(made))
+                temporary.replace(self._path)
+            except OSError as error:
+                temporary.unlink(missing_ok=True)
+                error.filename = error.filename or str(self._path)
+                raise
             return made
 
 

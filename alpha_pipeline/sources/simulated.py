@@ -96,6 +96,11 @@ class SimulatedSource:
         """One: there is nothing to wait for."""
         return 1
 
+    @property
+    def waits(self) -> None:
+        """None: it answers from this machine."""
+        return
+
     def tickers(self) -> frozenset[str]:
         """The built-in universe: nothing else is simulated."""
         return frozenset(UNIVERSE)

@@ -9,7 +9,6 @@ that are known are kept for all processes of the machine.
 
 import atexit
 import datetime as dt
-import json
 import logging
 import shutil
 import tempfile
@@ -18,33 +17,33 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from typing import Final
+from urllib.parse import urlsplit
 
 import pandas as pd
 import polars as pl
 import yfinance as yf
 import yfinance.cache
-from curl_cffi.requests import Response, Session
-from curl_cffi.requests.exceptions import RequestException
-from peewee import PeeweeException
 from yfinance.data import YfData
-from yfinance.exceptions import YFException, YFPricesMissingError
+from yfinance.exceptions import YFPricesMissingError
 
 from alpha_pipeline import sessions
-from alpha_pipeline.errors import SourceError, UnknownTickerError
+from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.settings import SourceKind
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer, Reading
 from alpha_pipeline.sources.pace import Pace
 from alpha_pipeline.sources.shared_state import SharedState, machine_folder
+from alpha_pipeline.sources.waits import Waits
+from alpha_pipeline.sources.yahoo_chart import OddChartError
+from alpha_pipeline.sources.yahoo_session import ChartRefusedError, YahooSession
+from alpha_pipeline.words import said
 
 ATTEMPTS: Final = 4
 TIMEOUT_S: Final = 15.0
+PATIENCE_S: Final = 180.0
 OVERLAP: Final = 15
 CONCURRENCY: Final = 4
 NAMES: Final = "Yahoo's names: BRK-B, ^VIX, VOD.L"
-CHART: Final = "/v8/finance/chart/"
-COOKIE_HOST: Final = "fc.yahoo.com"
 COLUMNS: Final = {
     "Open": "open",
     "High": "high",
@@ -56,6 +55,9 @@ COLUMNS: Final = {
 ACTIONS: Final = {"Dividends": "dividend", "Stock Splits": "split", "Capital Gains": "capital_gain"}
 
 
+logger = logging.getLogger(__name__)
+
+
 class YahooSource:
     """Daily bars, dividends, splits and capital gains from Yahoo.
 
@@ -64,6 +66,7 @@ class YahooSource:
         now: the clock that decides which bars are final.
         pace: how fast all processes of this machine together may ask this server.
         timeout_s: how long an answer may take.
+        patience_s: how long one refresh may wait in vain.
     """
 
     def __init__(
@@ -73,8 +76,11 @@ class YahooSource:
         now: Callable[[], dt.datetime],
         pace: Pace,
         timeout_s: float = TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        self._session = _Session(base_url, pace, timeout_s)
+        host = f" ({urlsplit(base_url).hostname})" if base_url else ""
+        self._waits = Waits(f"Yahoo{host}", patience_s, pace.clock)
+        self._session = YahooSession(base_url, pace, self._waits, timeout_s)
         self._now = now
         self._pace = pace
         self._timeout_s = timeout_s
@@ -101,6 +107,11 @@ class YahooSource:
         """Few: the limiter decides how fast, these only keep one slow answer from holding up the others."""
         return CONCURRENCY
 
+    @property
+    def waits(self) -> Waits:
+        """Turns, cooling periods, and answers that do not come."""
+        return self._waits
+
     def tickers(self) -> None:
         """Yahoo cannot list what it holds."""
 
@@ -117,6 +128,7 @@ class YahooSource:
         Raises:
             UnknownTickerError: Yahoo does not know the ticker.
             CoolingError: Yahoo refused requests, and the cooling period lasts.
+            GaveUpError: enough was waited for it.
             SourceError: Yahoo did not answer, or not with bars, in any of the attempts.
         """
         if not sessions.between(first, last):
@@ -125,41 +137,50 @@ class YahooSource:
         try:
             with _PREPARING:
                 _prepare_yfinance()
-            history = self._history(ticker, first, last)
+            with self._waits.asking(ticker):
+                bars, actions = self._answer(ticker, first, last)
         finally:
             _close_files_of_this_thread()
-        self._keep_zone(ticker, history)
-        bars = _bars(ticker, history, sessions.last_closed(self._now()))
         within = pl.col("session").is_between(first, last)
-        return Answer(ticker, bars.filter(within), _actions(ticker, history).filter(within), self.kind)
+        return Answer(ticker, bars.filter(within), actions.filter(within), self.kind)
 
-    def _history(self, ticker: str, first: dt.date, last: dt.date) -> pd.DataFrame:
-        """The frame that yfinance makes, in as many attempts as it takes and is worth."""
+    def _answer(self, ticker: str, first: dt.date, last: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Bars and actions, in as many attempts as it takes and is worth."""
         cause = ""
         for attempt in range(1, ATTEMPTS + 1):
+            self._waits.require_patience()
             try:
-                return self._ask(ticker, first, last)
-            except _RefusedError as error:
+                history = self._ask(ticker, first, last)
+                bars = _bars(ticker, history, sessions.last_closed(self._now()))
+                actions = _actions(ticker, history)
+            except AlphaError:
+                raise
+            except (ChartRefusedError, OddChartError) as error:
                 cause = str(error)
             except YFPricesMissingError as error:
-                cause = f"no bars from {first} to {last}: {error.rationale}"
+                cause = f"no bars from {first} to {last}: {said(str(error.rationale))}"
                 if error.yahoo_reason is not None:  # without a reason it may be an empty answer in passing
                     raise SourceError(f"Yahoo has {cause} ({ticker}).") from error
-            # A malformed answer surfaces in yfinance as whichever lookup failed first; its SQLite files may be locked.
-            except (YFException, RequestException, PeeweeException, ValueError, LookupError, TypeError) as error:
-                cause = f"{type(error).__name__}: {error}"
+            # Whatever an odd answer, a dead network or yfinance's own files make of it: it is one ticker's failure.
+            except Exception as error:
+                logger.debug("%s: attempt %d failed", ticker, attempt, exc_info=True)
+                cause = _in_words(error)
+            else:
+                self._keep_zone(ticker, history)
+                return bars, actions
+            self._waits.because(f"gives no answer about {ticker} ({said(cause)})")
             if attempt < ATTEMPTS:
                 self._pace.pause(attempt)
         raise SourceError(
-            f"Yahoo gave no bars of {ticker} in {ATTEMPTS} attempts ({cause}). Held bars stay; try later."
+            f"Yahoo gave no bars of {ticker} in {ATTEMPTS} attempts ({said(cause)}). Held bars stay; try later."
         )
 
     def _ask(self, ticker: str, first: dt.date, last: dt.date) -> pd.DataFrame:
         """One attempt; a refusal for asking too much is everybody's to know."""
         # This cache keeps errors, and values that Yahoo has restated since, for the life of the process.
         YfData.cache_get.cache_clear()
-        if ticker in self._known_zones:
-            yfinance.cache.get_tz_cache().store(ticker, self._known_zones[ticker])
+        if isinstance(zone := self._known_zones.get(ticker), str):
+            yfinance.cache.get_tz_cache().store(ticker, zone)
         try:
             history = yf.Ticker(ticker, session=self._session).history(
                 start=first,
@@ -169,11 +190,11 @@ class YahooSource:
                 keepna=True,
                 timeout=self._timeout_s,
             )
-        except _RefusedError as error:
+        except ChartRefusedError as error:
             if error.status == 404:
                 raise UnknownTickerError(ticker, "Yahoo", error.reason, NAMES, brief="404") from error
             if error.status == 429:
-                self._pace.refused()
+                self._pace.refused(error.retry_after_s)
             raise
         self._pace.answered()
         return history
@@ -187,60 +208,17 @@ class YahooSource:
 
 def meeting_place(base_url: str | None) -> Path:
     """The folder in which all processes of this machine that ask one server meet."""
-    return machine_folder(urlsplit(base_url).netloc.replace(":", "_") if base_url else "yahoo")
+    if base_url is None:
+        return machine_folder("yahoo")
+    server = urlsplit(base_url)
+    # The host alone: whoever asks with which password asks the same server.
+    return machine_folder((server.hostname or "nobody") + (f"_{server.port}" if server.port else ""))
 
 
-class _RefusedError(Exception):
-    """Yahoo refused a chart request, with an HTTP status and perhaps a reason."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        self.status = status
-        self.reason = reason
-        what = "rate limit, " if status == 429 else ""
-        super().__init__(f"{what}HTTP {status}" + (f": {reason}" if reason else ""))
-
-
-class _Session(Session[Response]):
-    """yfinance's session, pointed at another host when given one, that raises on a refused chart request.
-
-    Raising here keeps yfinance from repeating a refused request half a millisecond later, and keeps the
-    status, which yfinance loses. 401 and 403 pass: there its second request, with another cookie, may help.
-    Every request waits for its turn. yfinance asks for a cookie before every chart request where none is set, and the
-    chart needs none: the first answer is kept.
-    """
-
-    def __init__(self, base_url: str | None, pace: Pace, timeout_s: float) -> None:
-        super().__init__(impersonate="chrome")
-        self._base = urlsplit(base_url) if base_url else None
-        self._pace = pace
-        self._timeout_s = timeout_s
-        self._cookie: Response | None = None
-
-    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - curl_cffi's
-        asked = urlsplit(url)
-        is_for_cookie = asked.netloc == COOKIE_HOST
-        if is_for_cookie and self._cookie is not None:
-            return self._cookie
-        if self._base is not None:
-            path = self._base.path.rstrip("/") + (asked.path or "/")
-            url = urlunsplit(asked._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=path))
-        self._pace.wait()
-        # yfinance has limits of its own for some requests; none may hold up a ticker for longer than this.
-        kwargs["timeout"] = min(kwargs.get("timeout") or self._timeout_s, self._timeout_s)
-        response = super().request(method, url, *args, **kwargs)
-        if is_for_cookie:
-            self._cookie = response
-        if asked.path.startswith(CHART) and response.status_code in {404, 429, *range(500, 600)}:
-            raise _RefusedError(response.status_code, _reason(response.text))
-        return response
-
-
-def _reason(body: str) -> str:
-    """Yahoo's own words in a refusal; empty where it gave none."""
-    try:
-        return str(json.loads(body)["chart"]["error"]["description"])
-    except (ValueError, LookupError, TypeError):
-        return ""
+def _in_words(error: Exception) -> str:
+    """What went wrong, without curl's advice to read its documentation."""
+    words = str(error).removeprefix("Failed to perform, ").partition(" See https://curl.se")[0]
+    return f"{type(error).__name__}: {words}"
 
 
 _PREPARING: Final = threading.Lock()
@@ -255,7 +233,7 @@ def _prepare_yfinance() -> None:
     yf.config.debug.hide_exceptions = False
     # It warns on every call under pandas 3, and logs what it now raises.
     warnings.filterwarnings("ignore", category=Warning, module="yfinance")
-    logging.getLogger("yfinance").setLevel(logging.ERROR)
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
     folder = tempfile.mkdtemp(prefix="yfinance-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     yf.set_tz_cache_location(folder)
@@ -272,7 +250,7 @@ def _close_files_of_this_thread() -> None:
 
 def _days(history: pd.DataFrame) -> pl.Series:
     """The exchange-local dates of the index, which is in the exchange's own time zone."""
-    return pl.Series("session", [stamp.date() for stamp in history.index], dtype=pl.Date)
+    return pl.Series("session", [None if pd.isna(stamp) else stamp.date() for stamp in history.index], dtype=pl.Date)
 
 
 def _bars(ticker: str, history: pd.DataFrame, last_closed: dt.date) -> pl.DataFrame:

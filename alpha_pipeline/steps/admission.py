@@ -1,7 +1,8 @@
 """What may come in: the last session, whether a source fits the warehouse and knows a ticker, who is behind."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 
 from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import (
@@ -10,9 +11,11 @@ from alpha_pipeline.errors import (
     NotEnoughDataError,
     SourceError,
     UnknownTickerError,
+    UsageError,
 )
 from alpha_pipeline.settings import Settings
 from alpha_pipeline.sources.base import PriceSource
+from alpha_pipeline.steps.attending import attended
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import reason
 from alpha_pipeline.steps.refresh import rehearse
@@ -21,6 +24,8 @@ from alpha_pipeline.warehouse.market import MarketRecord, read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import added, followed
+
+logger = logging.getLogger(__name__)
 
 
 def last_wanted(settings: Settings) -> dt.date:
@@ -58,6 +63,22 @@ def require_usable(warehouse: Warehouse, source: PriceSource) -> None:
     )
 
 
+def require_files(settings: Settings) -> None:
+    """Check that the files which a source reads can be found, without reading them; of any other source nothing.
+
+    Raises:
+        UsageError: no path is named and none is known, or there is nothing at it.
+    """
+    path = settings.source_path
+    if settings.source != "files" or (path is not None and path.exists()):
+        return
+    what = f"{path} is not there" if path else "nothing says which"
+    raise UsageError(
+        f"The bars of {settings.warehouse} come from files, and {what}: name their file or folder with --path "
+        "(or ALPHA_SOURCE_PATH)."
+    )
+
+
 def require_acceptable(warehouse: Warehouse, source: PriceSource, tickers: Sequence[str], settings: Settings) -> None:
     """Check that something of a source that lists its tickers can be taken, before a new warehouse has a trace of it.
 
@@ -84,7 +105,11 @@ def require_acceptable(warehouse: Warehouse, source: PriceSource, tickers: Seque
 
 
 def require_known(
-    source: PriceSource, tickers: Sequence[str], through: dt.date, followed: Collection[str] = ()
+    source: PriceSource,
+    tickers: Sequence[str],
+    through: dt.date,
+    followed: Collection[str] = (),
+    tell: Callable[[str], None] = logger.warning,
 ) -> list[str]:
     """The names by which a source knows tickers, so that a wrong one is refused before it leaves a trace.
 
@@ -96,6 +121,7 @@ def require_known(
         tickers: as a person writes them.
         through: last session wanted.
         followed: the names followed, of which a listed ticker may be another spelling.
+        tell: hears, in this thread, what is waited for.
 
     Returns:
         The names, each once.
@@ -106,7 +132,8 @@ def require_known(
     """
     listed = source.tickers()
     if listed is None:
-        return list(dict.fromkeys(_answered(source, ticker, through) for ticker in tickers))
+        names = attended(lambda ticker: _answered(source, ticker, through), tickers, 1, source.waits, tell)
+        return list(dict.fromkeys(names))
     return list(dict.fromkeys(_listed(source, listed, ticker, through, followed) for ticker in tickers))
 
 

@@ -3,23 +3,30 @@
 import datetime as dt
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.alerts import Alert, check, send
+from alpha_pipeline.alerts import Alert, check, former_names, send
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.steps.admission import behind
+from alpha_pipeline.steps.ahead import ahead
 from alpha_pipeline.steps.bar_problems import SESSIONS_TO_HINT, bar_problems
 from alpha_pipeline.steps.disputed import disputed
 from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.state import StateError, read_state
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.audit import AUDIT
 from alpha_pipeline.warehouse.tables.signals import VIX_REGIME
 
+logger = logging.getLogger(__name__)
+
 KEY = "alerts/sent.json"
+_FIX: Final = "It says which alerts were sent; `alpha doctor --mend` sets it aside, and some may be sent again."
 KEPT = 500
 LONGEST_ERROR = 500
 
@@ -40,8 +47,14 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class _Owed:
-    """An alert and the services that have still to take it."""
+class Owed:
+    """An alert and the services that have still to take it.
+
+    Attributes:
+        alert: what is to be said.
+        services: their names.
+        is_new: whether the log has it not yet.
+    """
 
     alert: Alert
     services: tuple[str, ...]
@@ -62,7 +75,20 @@ def due_alerts(warehouse: Warehouse, through: dt.date, failures: Sequence[Failur
 def session_alerts(warehouse: Warehouse, through: dt.date) -> list[Alert]:
     """Stale data, bars and answers that someone has to look at, `exit_longs`, and leaks, as of a session."""
     due = (_stale(warehouse, through), _exit(warehouse, through), _leak(warehouse, through), _disputed(warehouse))
-    return [*(alert for alert in due if alert is not None), *_of_bars(warehouse)]
+    return [*(alert for alert in due if alert is not None), *_of_bars(warehouse), *clock_alerts(warehouse)]
+
+
+def clock_alerts(warehouse: Warehouse) -> list[Alert]:
+    """One alert for each table that holds times which have not come yet on this machine."""
+    return [
+        Alert(
+            key=f"clock {one.table} {one.latest:%Y-%m-%dT%H:%M:%S}",
+            title=_title(warehouse, f"times to come in {one.table}"),
+            body=one.words,
+            kind="clock",
+        )
+        for one in ahead(warehouse, machine_now())
+    ]
 
 
 def failure_alerts(warehouse: Warehouse, failures: Sequence[Failure]) -> list[Alert]:
@@ -95,21 +121,25 @@ def notify(warehouse: Warehouse, alerts: Sequence[Alert], urls: Sequence[str]) -
     Raises:
         SettingError: a URL that Apprise cannot read. Nothing was sent.
     """
-    names = check(urls)
+    names, former = check(urls), former_names(urls)
     failed: list[str] = []
 
     # Sending happens under the object's lock, so that two processes never send the same alert.
     def deliver(held: bytes | None) -> bytes | None:
-        sent, waiting = _parse(held)
-        fresh = {alert.key: _Owed(alert, tuple(names), is_new=True) for alert in alerts if alert.key not in sent}
+        try:
+            sent, waiting = _parse(warehouse, held)
+        except StateError as error:  # an alert is sent twice rather than never
+            logger.warning("%s What was sent is forgotten, and may be sent again.", error)
+            sent, waiting = [], []
+        fresh = {alert.key: Owed(alert, tuple(names), is_new=True) for alert in alerts if alert.key not in sent}
         left = []
         for owed in [*waiting, *fresh.values()]:
-            services = [name for name in owed.services if name in names]
+            services = [name for one in owed.services if (name := former.get(one, one)) in names]
             asked = [name for name in services if name not in failed]
             if asked or owed.is_new:
                 failed.extend(send(owed.alert, urls, only=asked))
             if still := tuple(name for name in services if name in failed):
-                left.append(_Owed(owed.alert, still))
+                left.append(Owed(owed.alert, still))
         return _render([*sent, *fresh], left) if fresh or waiting else None
 
     warehouse.objects.update(KEY, deliver)
@@ -212,12 +242,26 @@ def _in_a_line(error: str) -> str:
     return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"
 
 
-def _parse(data: bytes | None) -> tuple[list[str], list[_Owed]]:
-    """The keys sent, oldest first, and what is owed."""
-    held: dict[str, Any] = {"sent": [], "waiting": []} if data is None else json.loads(data)
-    return held["sent"], [_Owed(Alert(**one["alert"]), tuple(one["services"])) for one in held["waiting"]]
+def read_sent(warehouse: Warehouse) -> tuple[list[str], list[Owed]]:
+    """The keys of the alerts sent, oldest first, and the alerts that services have still to take.
+
+    Raises:
+        StateError: what is kept of them cannot be read.
+    """
+    return _parse(warehouse, warehouse.objects.get(KEY))
 
 
-def _render(sent: Sequence[str], waiting: Sequence[_Owed]) -> bytes:
+def _parse(warehouse: Warehouse, data: bytes | None) -> tuple[list[str], list[Owed]]:
+    return ([], []) if data is None else read_state(data, warehouse.objects.path(KEY), _sent, _FIX)
+
+
+def _sent(held: Any) -> tuple[list[str], list[Owed]]:  # noqa: ANN401  whatever JSON holds
+    sent = held["sent"]
+    if not isinstance(sent, list) or not all(isinstance(key, str) for key in sent):
+        raise TypeError(sent)
+    return sent, [Owed(Alert(**one["alert"]), tuple(one["services"])) for one in held["waiting"]]
+
+
+def _render(sent: Sequence[str], waiting: Sequence[Owed]) -> bytes:
     owed = [{"alert": asdict(one.alert), "services": list(one.services)} for one in waiting[-KEPT:]]
     return json.dumps({"sent": list(sent[-KEPT:]), "waiting": owed}, indent=2).encode()

@@ -54,11 +54,19 @@ def seam(held: pl.DataFrame, overlap: int | None, everything: dt.date, doubtful:
     return max(everything, min(start, doubtful or start))
 
 
-def doubted(warehouse: Warehouse, ticker: str, now: dt.datetime) -> dt.date | None:
-    """The first session that was corrected lately, or that an answer not settled would rewrite."""
+def doubted(warehouse: Warehouse, ticker: str, now: dt.datetime, clock: dt.datetime) -> dt.date | None:
+    """The first session that was corrected lately, that an answer not settled would rewrite, or stamped in the future.
+
+    Args:
+        warehouse: where.
+        ticker: Yahoo's name.
+        now: the clock's time, perhaps a replayed one.
+        clock: this machine's.
+    """
     lately = pl.col("superseded_at") > now - DOUBTED_FOR
     corrected = warehouse.read(raw.REVISIONS, [ticker]).filter(lately, cause="correction")
-    rows = (corrected, open_rows(warehouse.read(raw.QUARANTINE, [ticker])))
+    ahead = warehouse.read(raw.BARS, [ticker]).filter(pl.col("fetched_at") > clock)
+    rows = (corrected, open_rows(warehouse.read(raw.QUARANTINE, [ticker])), ahead)
     days = [day for frame in rows for day in frame.get_column("session").drop_nulls()]
     return min(days, default=None)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-from pydantic import ValidationError
 
 from alpha_pipeline.datasets.folds import Fold
 from alpha_pipeline.datasets.matrix import ALL
@@ -34,7 +33,7 @@ from alpha_pipeline.steps.features import MARKET_TICKERS
 from alpha_pipeline.steps.pipeline import PIPELINE
 from alpha_pipeline.steps.progress import Plan, Progress, Stage, announce, report
 from alpha_pipeline.steps.training import ticker_samples
-from alpha_pipeline.training.artifact import Card
+from alpha_pipeline.training.artifact import ArtifactError, Card, read_card
 from alpha_pipeline.universe import MAG7, SECTORS, VOLATILITY_FUNDS
 from alpha_pipeline.warehouse.store import Warehouse, content_hash, frame_hash
 from alpha_pipeline.warehouse.table import Table
@@ -286,8 +285,8 @@ def _live(forecasts: pl.DataFrame) -> list[str]:
 
 def _card(data: bytes) -> Card | None:
     try:
-        return Card.model_validate_json(data)
-    except ValidationError:
+        return read_card(data)
+    except ArtifactError:
         return None
 
 

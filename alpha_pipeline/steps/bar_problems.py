@@ -5,7 +5,7 @@ the same, whoever ran the refresh.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class BarProblems:
         noted: what else was said of the last answers, of which nothing was refused: what was mended or left out.
         grave: the tickers of which so much was refused, or is missed since, that someone has to look.
         hopeless: the tickers that have failed for so long that following them should end.
+        lasting: of each sentence in `failed` its tickers, and what of it is said of those that have failed for long.
     """
 
     failed: tuple[str, ...] = ()
@@ -45,6 +46,15 @@ class BarProblems:
     noted: tuple[str, ...] = ()
     grave: tuple[str, ...] = ()
     hopeless: tuple[str, ...] = ()
+    lasting: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    def failed_beside(self, told: Collection[str]) -> tuple[str, ...]:
+        """The failures of tickers not told of; of the others for how long and how to end it, where it is long."""
+        return tuple(
+            lasting if set(tickers) <= set(told) else sentence
+            for (tickers, lasting), sentence in zip(self.lasting, self.failed, strict=True)
+            if lasting or not set(tickers) <= set(told)
+        )
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -59,13 +69,15 @@ class BarProblems:
 
 def bar_problems(warehouse: Warehouse) -> BarProblems:
     """What is wrong with the bars of the tickers that a warehouse follows."""
-    expected, rows = _expected(warehouse)
+    names, rows = expected(warehouse)
     failed = [row for row in rows if row["status"] == "failed"]
     others = [row for row in rows if row["status"] != "failed"]
     refused = [row for row in others if row["n_refused"]]
+    told = list(_failed(failed, len(names)))
     return BarProblems(
-        failed=tuple(_failed(failed, len(expected))),
-        behind=tuple(_behind(others, len(expected))),
+        failed=tuple(sentence for _, sentence, _ in told),
+        lasting=tuple((tickers, lasting.strip()) for tickers, _, lasting in told),
+        behind=tuple(_behind(others, len(names))),
         refused=_said(refused),
         noted=_said([row for row in others if row["said"] and not row["n_refused"]]),
         grave=tuple(row["ticker"] for row in refused if row["n_lost"] or row["refused_share"] > MUCH_REFUSED),
@@ -84,7 +96,7 @@ def failure_words(reasons: Mapping[str, str], n_asked: int) -> list[str]:
     return [_sentence(reason, tickers, n_asked, "asked for") for reason, tickers in _alike(rows, "failure").items()]
 
 
-def _expected(warehouse: Warehouse) -> tuple[list[str], list[Row]]:
+def expected(warehouse: Warehouse) -> tuple[list[str], list[Row]]:
     """The followed tickers that should be held, and the rows of those that were asked for.
 
     Files need not hold every holding of the universe: one that they never had is not missed.
@@ -106,11 +118,13 @@ def _cut(sentences: Sequence[str], rest: str) -> list[str]:
     return [*sentences[:SENTENCES_SAID], *([f"{more} more: {rest}."] if more > 0 else [])]
 
 
-def _failed(rows: Sequence[Row], n_expected: int) -> Iterator[str]:
+def _failed(rows: Sequence[Row], n_expected: int) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """(tickers, the whole sentence, its end about those that have failed for long) for each reason."""
     by_ticker = {row["ticker"]: row for row in rows}
     for reason, tickers in _alike(rows, "failure").items():
         lasting = [ticker for ticker in tickers if _n_failed(by_ticker[ticker]) >= SESSIONS_TO_HINT]
-        yield _sentence(reason, tickers, n_expected) + _since(by_ticker[lasting[0]] if lasting else None, lasting)
+        since = _since(by_ticker[lasting[0]] if lasting else None, lasting)
+        yield tuple(tickers), _sentence(reason, tickers, n_expected) + since, since
 
 
 def _since(row: Row | None, lasting: Sequence[str]) -> str:

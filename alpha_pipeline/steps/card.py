@@ -1,5 +1,6 @@
 """Reads the newest signals into a signal card."""
 
+import datetime as dt
 from typing import Final
 
 import polars as pl
@@ -8,6 +9,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.evaluation.records import record_of
 from alpha_pipeline.reports.signal_card import SignalCard
+from alpha_pipeline.steps.age import age_at
 from alpha_pipeline.steps.bar_problems import bar_problems
 from alpha_pipeline.steps.causes import causes
 from alpha_pipeline.warehouse.market import read_market
@@ -21,13 +23,16 @@ from alpha_pipeline.warehouse.tables.results import LEDGER
 SAID_OF_LUCK: Final = (("all trials", "n_trials"), ("strategies on QQQ", "pbo"), ("strategies on QQQ", "spa_p"))
 
 
-def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_early: bool = False) -> SignalCard:
+def signal_card(
+    warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_early: bool = False, now: dt.datetime | None = None
+) -> SignalCard:
     """The card of the newest position.
 
     Args:
         warehouse: holds it.
         problems: what went wrong on the way, in words; what is wrong with the bars is read from the warehouse.
         is_early: whether the record is still to be made; the one held is of an earlier day, and left out.
+        now: against which the card says how old it is; None where it is read at any time, as on a page.
 
     Raises:
         NotEnoughDataError: the warehouse holds no position yet.
@@ -71,6 +76,7 @@ def signal_card(warehouse: Warehouse, problems: tuple[str, ...] = (), *, is_earl
         luck=tuple(said[of] for of in SAID_OF_LUCK if of in said),
         causes={} if is_whole else causes(warehouse, session),
         is_early=is_early,
+        age="" if now is None else age_at(session, now).words,
     )
 
 

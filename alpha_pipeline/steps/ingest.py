@@ -1,131 +1,29 @@
 """Bring the bars of tickers up to date: read what is held, fetch, judge, store."""
 
 import datetime as dt
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import logging
 from dataclasses import dataclass
 
 import polars as pl
+from polars.exceptions import PanicException, PolarsError
 
 from alpha_pipeline import sessions as calendar
-from alpha_pipeline.errors import AlphaError, CoolingError, SourceError
+from alpha_pipeline.errors import AlphaError, SourceError
 from alpha_pipeline.ingestion.ingest import Ingested, ingest
 from alpha_pipeline.ingestion.refusals import Refusals, refusals
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.sources.base import Answer, PriceSource
 from alpha_pipeline.steps.asking import asked, doubted, earliest, seam
-from alpha_pipeline.steps.outcomes import IngestReport, NothingTakenError, Outcome, coverage_row
+from alpha_pipeline.steps.outcomes import IngestReport, NothingTakenError, coverage_row
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market, read_market
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables import raw
+from alpha_pipeline.words import said
 
-ROUNDS = 3
-LATE_SESSIONS = 5
+logger = logging.getLogger(__name__)
+
 # To fetch, judge and keep a whole history on an idle machine, the time that a server takes apart.
 SECONDS_A_TICKER = 0.15
-
-
-def ingest_tickers(
-    warehouse: Warehouse,
-    source: PriceSource,
-    tickers: Sequence[str],
-    *,
-    through: dt.date,
-    now: dt.datetime,
-    since: dt.date | None = None,
-    take_corrections: bool = False,
-    is_dry: bool = False,
-) -> Iterator[tuple[str, Outcome]]:
-    """Bring tickers up to date, as many at once as the source bears; one that fails stops no other.
-
-    Args:
-        warehouse: where to.
-        source: where from.
-        tickers: Yahoo's names.
-        through: last session asked for.
-        now: the clock's time.
-        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
-        take_corrections: take corrections of held bars, however many.
-        is_dry: whether nothing is written: the reports say what would be done.
-
-    Yields:
-        (ticker, what was done or why it failed), in the order given.
-    """
-
-    def one(ticker: str) -> Outcome:
-        try:
-            return ingest_ticker(
-                warehouse,
-                source,
-                ticker,
-                through=through,
-                now=now,
-                since=since,
-                take_corrections=take_corrections,
-                is_dry=is_dry,
-            )
-        except AlphaError as error:
-            return error
-
-    pool = ThreadPoolExecutor(source.concurrency)
-    try:
-        yield from zip(tickers, pool.map(one, tickers), strict=True)
-    finally:  # an interruption waits for what is being written and starts nothing more
-        pool.shutdown(cancel_futures=True)
-
-
-def refresh_tickers(
-    warehouse: Warehouse,
-    source: PriceSource,
-    tickers: Sequence[str],
-    *,
-    through: dt.date,
-    now: dt.datetime,
-    wait_s: float,
-    since: dt.date | None = None,
-    take_corrections: bool = False,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[tuple[str, Outcome]]:
-    """Bring tickers up to date, and ask a source on a network again, twice, for those that it may have in a while.
-
-    These are the tickers for which it did not answer, and those that lack the last session while others have it.
-
-    Args:
-        warehouse: where to.
-        source: where from.
-        tickers: Yahoo's names.
-        through: last session asked for.
-        now: the clock's time.
-        wait_s: how long to wait before the second round, after any cooling period; twice as long before the third.
-        since: first session asked for; None: the first one held, and of a ticker without bars all there is.
-        take_corrections: take corrections of held bars, however many.
-        sleep: waits; a test gives its own.
-
-    Yields:
-        (ticker, what was done or why it failed), again for a ticker that was asked for again.
-    """
-    todo, outcomes = list(tickers), dict[str, Outcome]()
-    for number in range(ROUNDS):
-        if number:
-            failed = [outcomes[ticker] for ticker in todo]
-            cooling = max((error.seconds for error in failed if isinstance(error, CoolingError)), default=0.0)
-            sleep(cooling + wait_s * number)
-        for ticker, outcome in ingest_tickers(
-            warehouse, source, todo, through=through, now=now, since=since, take_corrections=take_corrections
-        ):
-            outcomes[ticker] = outcome
-            yield ticker, outcome
-        todo = _worth_asking_again(outcomes, through)
-        if not todo or source.overlap is None:
-            return
-
-
-def _worth_asking_again(outcomes: Mapping[str, Outcome], through: dt.date) -> list[str]:
-    reports = {ticker: one.last_session for ticker, one in outcomes.items() if isinstance(one, IngestReport)}
-    # Where nobody has the session, the exchange may have been shut; a ticker long behind is not late but gone.
-    soon = {calendar.offset(through, -sessions) for sessions in range(1, LATE_SESSIONS + 1)}
-    late = [ticker for ticker, last in reports.items() if last in soon and through in reports.values()]
-    return [ticker for ticker, one in outcomes.items() if isinstance(one, SourceError) or ticker in late]
 
 
 def ingest_ticker(
@@ -166,14 +64,23 @@ def ingest_ticker(
     oldest, newest = span(held) or (None, through)
     if newest > through:
         raise AlphaError(
-            f"{ticker}: the warehouse already holds {newest}, after {through}. "
+            f"{ticker}: the warehouse holds {newest}, which has not closed yet by this machine's clock: it was once "
+            "ahead, or is behind now. Set it right; otherwise those are no bars: use another --warehouse."
+            if newest > calendar.last_closed(machine_now())
+            else f"{ticker}: the warehouse already holds {newest}, after {through}. "
             "Give a replay of the past a folder of its own (--warehouse)."
         )
     everything = earliest(oldest, since, through)
     own = held.filter(pl.col("source") == source.kind)  # a filled-in bar is asked for until the source has it
-    doubtful = None if source.overlap is None else doubted(warehouse, ticker, now)
+    doubtful = None if source.overlap is None else doubted(warehouse, ticker, now, machine_now())
     is_deeper = oldest is not None and everything < oldest
-    start = everything if take_corrections or is_deeper else seam(own, source.overlap, everything, doubtful)
+    # A dividend of long ago is in no answer of today: without the actions all of them are asked for again.
+    lacks_actions = oldest is not None and not warehouse.holds(raw.ACTIONS, ticker)
+    start = (
+        everything
+        if take_corrections or is_deeper or lacks_actions
+        else seam(own, source.overlap, everything, doubtful)
+    )
     for first in dict.fromkeys((start, everything)):
         answer = asked(source, ticker, first, through, oldest=oldest, since=since)
         judge = _Judge(warehouse, source, answer, now, through, first == everything, take_corrections)
@@ -223,16 +130,28 @@ class _Judge:
         Raises:
             _BasisMovedError: the basis moved, and the answer does not reach back to the first held bar.
             NothingTakenError: no row could be taken, and no bar is held.
+            SourceError: the answer is so odd that it cannot be judged.
         """
-        made = ingest(
-            self.answer,
-            held,
-            self.warehouse.read(raw.QUARANTINE, [self.answer.ticker]),
-            now=self.now,
-            through=self.through,
-            known_actions=self.warehouse.read(raw.ACTIONS, [self.answer.ticker]),
-            take_corrections=self.take_corrections,
-        )
+        quarantine = self.warehouse.read(raw.QUARANTINE, [self.answer.ticker])
+        actions = self.warehouse.read(raw.ACTIONS, [self.answer.ticker])
+        try:
+            made = ingest(
+                self.answer,
+                held,
+                quarantine,
+                now=self.now,
+                through=self.through,
+                known_actions=actions,
+                take_corrections=self.take_corrections,
+                # Looked at now: a moment ago another process may have stored what was fetched after this answer.
+                clock=machine_now(),
+            )
+        except (PolarsError, PanicException, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            logger.debug("%s: the answer cannot be judged", self.answer.ticker, exc_info=True)
+            raise SourceError(
+                f"{self.answer.ticker}: the answer cannot be judged ({said(f'{type(error).__name__}: {error}')}). "
+                "Held bars stay."
+            ) from error
         if made.needs_full_history or (not self.is_whole and _tells_of_new_actions(self.warehouse, made, held)):
             raise _BasisMovedError
         if made.bars.is_empty():
@@ -279,7 +198,7 @@ def _keep(judge: _Judge) -> IngestReport:
         kept.append((held, made))
         return made.bars
 
-    warehouse.revise(raw.BARS, ticker, merge)
+    warehouse.revise(raw.BARS, ticker, merge, keeps_times=False)
     [(held, made)] = kept
     warehouse.write(raw.COVERAGE, ticker, coverage_row(made, judge.refused(made)))
     return judge.report(held, made)

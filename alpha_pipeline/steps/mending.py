@@ -21,7 +21,7 @@ def empty_units(warehouse: Warehouse, tables: Sequence[Table]) -> list[tuple[Tab
     ]
 
 
-def mend(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
+def remove_empty(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
     """Remove the units that hold nothing; what belongs there is made anew by the next run.
 
     Returns:

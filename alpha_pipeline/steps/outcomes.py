@@ -114,7 +114,8 @@ def record_failure(warehouse: Warehouse, ticker: str, why: AlphaError, through: 
     failed = held.with_columns(
         status=pl.lit("failed"),
         detail=pl.lit(str(why)),
-        failed_since=pl.lit(next(iter(before), None) or through),
+        # A failure that a clock ahead of time noted in the future began no later than now.
+        failed_since=pl.lit(min(next(iter(before), None) or through, through)),
         failed_through=pl.lit(through),
         failure=pl.lit(reason(ticker, why)),
     )

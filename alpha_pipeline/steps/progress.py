@@ -21,6 +21,7 @@ class Progress:
         detail: what was last done, in words.
         is_over: whether the stage has ended.
         found: how many of `done` were found done, which costs next to nothing.
+        notice: what a person should read at once, such as what is waited for; empty as a rule.
     """
 
     stage: str
@@ -29,6 +30,7 @@ class Progress:
     detail: str = ""
     is_over: bool = False
     found: int = 0
+    notice: str = ""
 
 
 @dataclass(frozen=True)

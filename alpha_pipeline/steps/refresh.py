@@ -1,6 +1,7 @@
 """The one step that brings bars: of the daemon, `alpha run` and `alpha refresh`; and what it would do."""
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,8 +9,8 @@ from typing import Final
 
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.sources.base import PriceSource, Reading
-from alpha_pipeline.steps.ingest import ingest_tickers, refresh_tickers
 from alpha_pipeline.steps.outcomes import Outcome, record_failure
+from alpha_pipeline.steps.rounds import ingest_tickers, refresh_tickers
 from alpha_pipeline.universe import CORE, among
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
@@ -17,6 +18,7 @@ from alpha_pipeline.warehouse.tickers import added, followed
 
 STRANGERS_NAMED: Final = 10
 
+logger = logging.getLogger(__name__)
 Listener = Callable[[Mapping[str, Outcome]], None]
 _listener: ContextVar[Listener | None] = ContextVar("alpha_refresh_listener", default=None)
 
@@ -38,6 +40,7 @@ def refresh(
     wait_s: float,
     since: dt.date | None = None,
     take_corrections: bool = False,
+    tell: Callable[[str], None] = logger.warning,
 ) -> Iterator[tuple[str, Outcome]]:
     """Bring tickers up to date, and note in `raw.coverage` those that failed in the end.
 
@@ -50,6 +53,7 @@ def refresh(
         wait_s: how long to wait before asking again for those that may be had in a while.
         since: first session asked for; None: the first one held, and of a ticker without bars all there is.
         take_corrections: whether corrections of many held values at once are taken over.
+        tell: hears, in this thread, what is waited for, and when nothing more is.
 
     Yields:
         (ticker, what was done or why it failed), again for a ticker that was asked for again.
@@ -64,6 +68,7 @@ def refresh(
         since=since,
         wait_s=wait_s,
         take_corrections=take_corrections,
+        tell=tell,
     ):
         outcomes[ticker] = outcome
         yield ticker, outcome
@@ -84,6 +89,7 @@ def rehearse(
     now: dt.datetime,
     since: dt.date | None = None,
     take_corrections: bool = False,
+    tell: Callable[[str], None] = logger.warning,
 ) -> Iterator[tuple[str, Outcome]]:
     """What `refresh` would do, each ticker asked for once; nothing is written.
 
@@ -95,6 +101,7 @@ def rehearse(
         now: the clock's time.
         since: first session asked for; None: the first one held, and of a ticker without bars all there is.
         take_corrections: whether corrections of many held values at once would be taken over.
+        tell: hears, in this thread, what is waited for.
 
     Yields:
         (ticker, what would be done or why it would fail), in the order given.
@@ -108,6 +115,7 @@ def rehearse(
         since=since,
         is_dry=True,
         take_corrections=take_corrections,
+        tell=tell,
     )
 
 

@@ -9,6 +9,7 @@ from alpha_pipeline import sessions as calendar
 from alpha_pipeline.ingestion import quality
 from alpha_pipeline.ingestion.coverage import cover
 from alpha_pipeline.ingestion.second_opinion import closes, disagreements, fill_missing
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.sources.cboe import CboeVix
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.store import Warehouse, span
@@ -67,7 +68,11 @@ def consult(warehouse: Warehouse, opinion: CboeVix, *, through: dt.date, now: dt
 
 
 def _store(warehouse: Warehouse, said: pl.DataFrame) -> None:
-    """Keep what is new; a row that says the same keeps the time at which it was first fetched."""
-    values = [name for name in raw.SECOND_OPINION.columns if name != "fetched_at"]
-    new = said.join(warehouse.read(raw.SECOND_OPINION, [VIX]), on=values, how="anti")
-    warehouse.upsert(raw.SECOND_OPINION, VIX, new)
+    """Keep what is new; a row that says the same keeps the time at which it was first fetched, unless it lies ahead."""
+    values, clock = [name for name in raw.SECOND_OPINION.columns if name != "fetched_at"], machine_now()
+
+    def merged(held: pl.DataFrame) -> pl.DataFrame:
+        new = said.join(held.filter(pl.col("fetched_at") <= clock), on=values, how="anti").select(held.columns)
+        return pl.concat([held.join(new, on=raw.SECOND_OPINION.key, how="anti"), new.cast(held.schema)])
+
+    warehouse.revise(raw.SECOND_OPINION, VIX, merged, keeps_times=False)

@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from alpha_pipeline.datasets.folds import walk_forward_folds
 from alpha_pipeline.datasets.matrix import ALL
 from alpha_pipeline.errors import NotEnoughDataError
@@ -13,7 +11,7 @@ from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.steps.training import courses, folder_of, load_artifact
-from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, Card
+from alpha_pipeline.training.artifact import CODE_VERSION, Artifact, ArtifactError, Card, read_card
 from alpha_pipeline.training.member import config_hash, libraries
 from alpha_pipeline.training.trainer import is_complete
 from alpha_pipeline.warehouse.store import Warehouse
@@ -97,6 +95,6 @@ def _stored(warehouse: Warehouse, experiment: Experiment, name: str) -> set[tupl
 def _card(data: bytes | None) -> Card | None:
     """A stored card; a member whose card cannot be read is trained again."""
     try:
-        return None if data is None else Card.model_validate_json(data)
-    except ValidationError:
+        return None if data is None else read_card(data)
+    except ArtifactError:
         return None

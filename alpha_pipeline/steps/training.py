@@ -23,7 +23,7 @@ from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import Profile
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.training.artifact import Artifact, read_artifact
+from alpha_pipeline.training.artifact import Artifact, ArtifactError, plain_card, read_artifact
 from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
@@ -209,11 +209,18 @@ def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str)
         experiment: its name.
         ticker: whose forecast; a shared model is found under the name of all.
         model_id: of the member.
+
+    Raises:
+        ArtifactError: its card is not what was stored.
     """
     for name in (ticker, ALL):
         card = warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json")
-        if card is not None:
-            return str(json.loads(card)["config_hash"])
+        if card is None:
+            continue
+        try:
+            return str(json.loads(plain_card(card))["config_hash"])
+        except (ValueError, KeyError, TypeError):
+            raise ArtifactError(model_id, "its card is malformed") from None
     return None
 
 

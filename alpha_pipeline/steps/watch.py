@@ -34,6 +34,8 @@ def shown(
     stages: set[str] = set()
 
     def observe(progress: Progress) -> None:
+        if progress.notice:
+            where.noted(progress.notice)
         ended = outlook.hear(progress, monotonic())
         stage = outlook.headway(monotonic()).stage
         if ended is not None:

@@ -6,6 +6,7 @@ never imports it.
 
 import datetime as dt
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,13 +22,18 @@ from alpha_pipeline.errors import AlphaError
 # Raise this when the same inputs would train to other weights or other forecasts: it is part of every model
 # id.
 CODE_VERSION: Final = "4"
+_END_OF_CARD: Final = b"\n}"
+_SEAL: Final = re.compile(rb',\n  "sealed": "([0-9a-f]{64})"\n}$')
 
 
 class ArtifactError(AlphaError):
     """A stored artifact cannot be read."""
 
     def __init__(self, model_id: str, detail: str) -> None:
-        super().__init__(f"The artifact {model_id} cannot be used: {detail}. Delete it; the next run trains it again.")
+        self.detail = detail
+        super().__init__(
+            f"The artifact {model_id} cannot be used: {detail}. `alpha run` sets it aside and trains it again."
+        )
 
 
 class EventCard(BaseModel):
@@ -141,8 +147,8 @@ class Artifact:
 
     @property
     def card_json(self) -> bytes:
-        """The card as it is stored, UTF-8 JSON."""
-        return self.card.model_dump_json(indent=2).encode()
+        """The card as it is stored, UTF-8 JSON with the SHA-256 of all before it at its end."""
+        return sealed_card(self.card.model_dump_json(indent=2).encode())
 
     def tensors(self) -> dict[str, npt.NDArray[np.generic]]:
         """The weights by name.
@@ -166,18 +172,48 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def sealed_card(plain: bytes) -> bytes:
+    """A card's JSON with its seal; one that has a seal, or does not end as a card does, is left as it is."""
+    if _SEAL.search(plain) or not plain.endswith(_END_OF_CARD):
+        return plain
+    seal = f',\n  "sealed": "{sha256(plain)}"'.encode()
+    return plain.removesuffix(_END_OF_CARD) + seal + _END_OF_CARD
+
+
+def plain_card(data: bytes) -> bytes:
+    """The JSON of a stored card without its seal. Those of earlier versions may have none.
+
+    Raises:
+        ArtifactError: it is not what was stored.
+    """
+    seal = _SEAL.search(data)
+    plain = data if seal is None else data[: seal.start()] + _END_OF_CARD
+    if seal is not None and sha256(plain) != seal[1].decode():
+        raise ArtifactError("(damaged card)", "its card is not what was stored")
+    return plain
+
+
+def read_card(data: bytes) -> Card:
+    """A stored card.
+
+    Raises:
+        ArtifactError: it is malformed, or not what was stored.
+    """
+    try:
+        return Card.model_validate_json(plain_card(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ArtifactError("(unreadable card)", f"its card is malformed at {where}: {first['msg']}") from None
+
+
 def read_artifact(card_json: bytes, weights: bytes) -> Artifact:
     """An artifact from its two stored objects.
 
     Raises:
         ArtifactError: the card is malformed, or the weights are not those it describes.
     """
-    try:
-        card = Card.model_validate_json(card_json)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ArtifactError("(unreadable card)", f"its card is malformed at {where}: {first['msg']}") from None
+    card = read_card(card_json)
     if sha256(weights) != card.weights_sha256:
         raise ArtifactError(card.model_id, "the weights are not those its card describes")
     return Artifact(card, weights)

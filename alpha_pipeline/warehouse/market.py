@@ -3,12 +3,18 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, get_args
 
-from alpha_pipeline.errors import AlphaError, MarketMismatchError
-from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.errors import MarketMismatchError
+from alpha_pipeline.settings import Settings, SourceKind, load_settings
 from alpha_pipeline.sources.base import MARKET_FILE
+from alpha_pipeline.warehouse.state import StateError, read_state
 from alpha_pipeline.warehouse.store import Warehouse
+
+FILES_FILE: Final = "files.json"
+_FIX: Final = "It says which market the warehouse holds; restore it, or use another folder (--warehouse)."
 
 
 @dataclass(frozen=True)
@@ -33,27 +39,48 @@ def read_market(warehouse: Warehouse) -> MarketRecord | None:
     """The market a warehouse holds, or None while it is empty.
 
     Raises:
-        AlphaError: `market.json` cannot be read.
+        StateError: `market.json` cannot be read.
     """
     data = warehouse.objects.get(MARKET_FILE)
     return None if data is None else _parse(data, warehouse)
 
 
 def settings_of_market(overrides: Mapping[str, str | None]) -> Settings:
-    """The settings; a source that nobody named is the one that filled the warehouse.
+    """The settings; a source that nobody named is the one that filled the warehouse, with the files last read.
 
     Args:
         overrides: as `load_settings` takes them.
 
     Raises:
         SettingError: a value that the setting cannot take.
-        AlphaError: `market.json` cannot be read.
+        StateError: `market.json` cannot be read.
     """
     settings = load_settings(overrides)
-    market = read_market(Warehouse(settings.warehouse))
-    if market is None or overrides.get("ALPHA_SOURCE") or os.environ.get("ALPHA_SOURCE"):
+    warehouse = Warehouse(settings.warehouse)
+    market = read_market(warehouse)
+    if market is not None and not overrides.get("ALPHA_SOURCE") and not os.environ.get("ALPHA_SOURCE"):
+        settings = load_settings({**overrides, "ALPHA_SOURCE": market.kind})
+    if settings.source != "files" or settings.source_path is not None:
         return settings
-    return load_settings({**overrides, "ALPHA_SOURCE": market.kind})
+    return replace(settings, source_path=last_files(warehouse))
+
+
+def last_files(warehouse: Warehouse) -> Path | None:
+    """The file or folder from which a warehouse was last filled; None when it was not, or not that anybody could say.
+
+    It may have moved since: what is said here is where to look, and no more.
+    """
+    try:
+        data = warehouse.objects.get(FILES_FILE)
+        return None if data is None else read_state(data, warehouse.root / FILES_FILE, _path, "")
+    except (OSError, StateError):  # as if nothing were said, until a refresh does
+        return None
+
+
+def keep_files(warehouse: Warehouse, path: Path) -> None:
+    """Keep from which file or folder a warehouse was filled, for those who do not say it again."""
+    if last_files(warehouse) != path:
+        warehouse.objects.put(FILES_FILE, json.dumps({"path": str(path)}, indent=2).encode())
 
 
 def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
@@ -75,10 +102,18 @@ def claim_market(warehouse: Warehouse, record: MarketRecord) -> None:
 
 
 def _parse(data: bytes, warehouse: Warehouse) -> MarketRecord:
-    try:
-        return MarketRecord(**json.loads(data))
-    except (ValueError, TypeError):
-        raise AlphaError(
-            f"{warehouse.root / MARKET_FILE} cannot be read. It says which market the warehouse holds; restore it, or "
-            "use another folder (--warehouse)."
-        ) from None
+    return read_state(data, warehouse.root / MARKET_FILE, _record, _FIX)
+
+
+def _record(held: Any) -> MarketRecord:  # noqa: ANN401  whatever JSON holds
+    record = MarketRecord(**held)
+    if record.kind not in get_args(SourceKind) or not isinstance(record.market, str):
+        raise ValueError(record)
+    return record
+
+
+def _path(said: Any) -> Path:  # noqa: ANN401  any JSON
+    path = Path(said["path"])
+    if not path.is_absolute():
+        raise ValueError(path)
+    return path

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from filelock import FileLock
 
+from alpha_pipeline.warehouse.places import LOCKS
+
 
 class Objects(Protocol):
     """Keys are relative POSIX paths; values are bytes."""
@@ -77,8 +79,10 @@ class LocalObjects:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105  the tests make this very call fail
-        except BaseException:
+        except BaseException as error:
             Path(temporary).unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:  # a full disk says not of what
+                error.filename = str(path)
             raise
         _sync_folder(path.parent)
 
@@ -87,7 +91,7 @@ class LocalObjects:
 
         Two updates of a key never overlap.
         """
-        locks = self.root / ".locks"
+        locks = self.root / LOCKS
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock"):
             data = change(self.get(key))

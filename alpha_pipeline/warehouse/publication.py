@@ -7,12 +7,14 @@ then can be read. Looking whether there is something to do takes two millisecond
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import duckdb
 from filelock import FileLock
 
 from alpha_pipeline.warehouse import views
+from alpha_pipeline.warehouse.places import LOCKS
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 
@@ -30,24 +32,34 @@ def keep_published(warehouse: Warehouse, tables: Sequence[Table]) -> None:
         warehouse: whose tables are shown.
         tables: all of them.
     """
-    wanted = _digest(warehouse, tables)
-    if _held(warehouse) == [wanted, *_as_it_is(warehouse)]:
+    if is_published(warehouse, tables):
         return
-    locks = warehouse.root / ".locks"
+    with suppress(OSError):  # as where nothing can be written: what is there is read all the same
+        _publish(warehouse, tables)
+
+
+def _publish(warehouse: Warehouse, tables: Sequence[Table]) -> None:
+    locks = warehouse.root / LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / "views.lock"):
-        if _held(warehouse) == [wanted, *_as_it_is(warehouse)]:  # another process was faster
+        if is_published(warehouse, tables):  # another process was faster
             return
         try:
-            is_published = views.publish(warehouse, tables)
+            is_done = views.publish(warehouse, tables)
         except duckdb.Error:
             return
-        if is_published:
-            warehouse.objects.put(MARK, json.dumps([wanted, *_as_it_is(warehouse)]).encode())
+        if is_done:
+            mark = [_digest(warehouse, tables), *_as_it_is(warehouse)]
+            warehouse.objects.put(MARK, json.dumps(mark).encode())
+
+
+def is_published(warehouse: Warehouse, tables: Sequence[Table]) -> bool:
+    """Whether the file holds these very views, as far as its mark says."""
+    return _held(warehouse) == [_digest(warehouse, tables), *_as_it_is(warehouse)]
 
 
 def _digest(warehouse: Warehouse, tables: Sequence[Table]) -> str:
-    said = [*views.statements(tables, lambda table: [warehouse.folder_path(table)]), *views.comments(tables)]
+    said = [*views.statements(tables, views.seen(warehouse)), *views.comments(tables)]
     return hashlib.blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
 
 

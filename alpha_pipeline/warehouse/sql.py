@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,15 +14,15 @@ import duckdb
 import polars as pl
 from filelock import FileLock, Timeout
 
-from alpha_pipeline.errors import AlphaError
+from alpha_pipeline import interruption
+from alpha_pipeline.errors import AlphaError, DamageError
 from alpha_pipeline.warehouse import result_types
-from alpha_pipeline.warehouse.interruption import interruptible
+from alpha_pipeline.warehouse.places import PINNED
 from alpha_pipeline.warehouse.result_types import Purpose
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
-from alpha_pipeline.warehouse.views import EMPTY, empty_object, escaped, has_empty_object, literal, statements
+from alpha_pipeline.warehouse.views import EMPTY, empty_object, escaped, literal, statements
 
-_PINNED: Final = ".pinned"
 # A folder is locked a moment after it is made: one without a lock gets a minute.
 _GRACE_S: Final = 60.0
 _Type = duckdb.StatementType
@@ -95,14 +95,21 @@ def answers(
         KeyboardInterrupt: it was interrupted.
     """
     with _pinned(warehouse, tables) as place, duckdb.connect(":memory:") as connection:
-        for statement in [*statements(tables, place.folders), *_settings(place, allow_files=allow_files)]:
+        defined = [
+            *statements(tables, place.files, is_checked=True),
+            *(_refusing(place, *one) for one in place.damaged.items()),
+        ]
+        for statement in [*defined, *_settings(place, allow_files=allow_files)]:
             connection.execute(statement)
         try:
-            with interruptible(connection):
+            with interruption.calling(connection.interrupt):
                 return _run(connection, sql, purpose, allow_files=allow_files)
         except duckdb.PermissionException as error:
             raise SqlError(f"{_first_line(error)}. Only the warehouse is read; --allow-files lifts that.") from None
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
+            interruption.require_wanted()  # DuckDB puts an error of its own in the place of the signal's
+            if not isinstance(error, duckdb.Error):
+                raise
             raise SqlError(_first_line(error)) from None
 
 
@@ -189,20 +196,23 @@ class _Place:
     Attributes:
         own: a folder of the query's alone, gone after it.
         root: the warehouse's folder where its objects are read in place; None where they are linked into `own`.
+        read: by table what its view reads: objects whose bytes were looked at.
+        damaged: by table why its view reads nothing and fails instead.
     """
 
     own: Path
     root: Path | None
+    read: dict[str, list[str]] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> list[Path]:
         """The folders that may be read."""
         return [self.own, *([] if self.root is None else [self.root])]
 
-    def folders(self, table: Table) -> list[Path]:
-        """The folders with objects of a table."""
-        candidates = [Warehouse(folder).folder_path(table) for folder in self.all]
-        return [folder for folder in candidates if any(folder.glob("*.parquet"))]
+    def files(self, table: Table) -> list[str]:
+        """What the view of a table reads."""
+        return self.read[table.name]
 
 
 @contextmanager
@@ -214,31 +224,57 @@ def _pinned(warehouse: Warehouse, tables: Sequence[Table]) -> Iterator[_Place]:
     """
     _sweep(warehouse.root)
     try:
-        own = Path(tempfile.mkdtemp(dir=warehouse.root, prefix=_PINNED))
+        own = Path(tempfile.mkdtemp(dir=warehouse.root, prefix=PINNED))
         place = _Place(own, None)
     except OSError:
         own = Path(tempfile.mkdtemp(prefix="alpha_sql"))
         place = _Place(own.resolve(), warehouse.root)
     try:
-        with FileLock(own / "lock"):
+        with interruption.leaving(lambda: shutil.rmtree(own, ignore_errors=True)), FileLock(own / "lock"):
             for table in tables:
-                _fill(warehouse, table, place)
+                try:
+                    place.read[table.name] = _fill(warehouse, table, place)
+                except DamageError as error:
+                    place.read[table.name] = [_seed(table, place)]
+                    place.damaged[table.name] = str(error)
             yield place
     finally:
         shutil.rmtree(own, ignore_errors=True)
 
 
-def _fill(warehouse: Warehouse, table: Table, place: _Place) -> None:
-    target = Warehouse(place.own).folder_path(table)
-    target.mkdir(parents=True)
-    if place.root is None:
-        for path in warehouse.folder_path(table).glob("[!.]*.parquet"):
-            if path.name != EMPTY and path.stat().st_size:
-                _link(path, target / path.name)
-    if has_empty_object(warehouse, table):
-        _link(warehouse.folder_path(table) / EMPTY, target / EMPTY)
-    else:
-        (target / EMPTY).write_bytes(empty_object(table))
+def _fill(warehouse: Warehouse, table: Table, place: _Place) -> list[str]:
+    """Pin the objects of a table and look at their bytes; what lies beside them is not read.
+
+    Raises:
+        DamageError: one of them is not what was stored.
+    """
+    pinned = Warehouse(place.own)
+    found = [_seed(table, place)]
+    for unit in warehouse.units(table):
+        path = warehouse.objects.path(warehouse.key(table, unit))
+        if place.root is None and path.is_file():
+            _link(path, pinned.objects.path(pinned.key(table, unit)))
+            path = pinned.objects.path(pinned.key(table, unit))
+        warehouse.require_sound(table, unit, path)
+        found.append(escaped(path))
+    return found
+
+
+def _seed(table: Table, place: _Place) -> str:
+    """An object without rows, which a view needs where nothing is held."""
+    path = Warehouse(place.own).folder_path(table) / EMPTY
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(empty_object(table))
+    return escaped(path)
+
+
+def _refusing(place: _Place, name: str, why: str) -> str:
+    """A view that fails, whatever is asked of it, with the words of what is damaged."""
+    [seed] = place.read[name]
+    return (
+        f"CREATE OR REPLACE VIEW {name} AS SELECT columns.* FROM (SELECT error({literal(why)}) AS why) AS damage "  # noqa: S608
+        f"LEFT JOIN read_parquet({literal(seed)}) AS columns ON damage.why IS NOT NULL"
+    )
 
 
 def _link(path: Path, target: Path) -> None:
@@ -250,9 +286,9 @@ def _link(path: Path, target: Path) -> None:
 
 def _sweep(root: Path) -> None:
     """Remove what killed queries left: the system let go of their locks."""
-    for folder in root.glob(f"{_PINNED}*"):
+    for folder in root.glob(f"{PINNED}*"):
         with suppress(OSError, Timeout):
-            if time.time() - folder.stat().st_mtime > _GRACE_S:
+            if abs(time.time() - folder.stat().st_mtime) > _GRACE_S:  # a time ahead is of a wrong clock
                 with FileLock(folder / "lock", blocking=False):
                     pass
                 shutil.rmtree(folder, ignore_errors=True)

@@ -22,6 +22,8 @@ class Table:
         volatile: columns that say when and not what (``fetched_at``, ``made_at``): a frame that differs
             only there counts as unchanged.
         description: the grain and what is known when.
+        lost: what of a lost object cannot be made again; empty where all of it can.
+        regained: what brings a lost object back, as far as anything does; a clause.
     """
 
     name: str
@@ -30,6 +32,18 @@ class Table:
     unit: str
     description: str
     volatile: tuple[str, ...] = ()
+    lost: str = ""
+    regained: str = "makes it anew"
+
+    @property
+    def is_mended_by(self) -> str:
+        """What mends a damaged object, a sentence."""
+        if self.lost:
+            return (
+                f"{self.lost[0].upper()}{self.lost[1:]} cannot be made again: bring the file back from a copy. Without "
+                f"one `alpha doctor --mend` sets it aside, and the next `alpha run` {self.regained}."
+            )
+        return f"`alpha run` sets it aside and {self.regained}; `alpha doctor --mend` only sets it aside."
 
     @property
     def asset_key(self) -> list[str]:
@@ -78,6 +92,8 @@ def table(
     key: tuple[str, ...],
     unit: str,
     volatile: tuple[str, ...] = (),
+    lost: str = "",
+    regained: str = "makes it anew",
 ) -> Table:
     """A table from a Pandera model; the model's docstring is the description."""
-    return Table(name, model.to_schema(), key, unit, inspect.cleandoc(model.__doc__ or ""), volatile)
+    return Table(name, model.to_schema(), key, unit, inspect.cleandoc(model.__doc__ or ""), volatile, lost, regained)

@@ -7,18 +7,27 @@ is gone: a partition that is neither followed nor leaving was added by a person 
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from alpha_pipeline.errors import AlphaError
 from alpha_pipeline.universe import UNIVERSE
+from alpha_pipeline.warehouse.state import read_state
 from alpha_pipeline.warehouse.store import Warehouse
 
 KEY = "tickers.json"
+_FIX: Final = (
+    "It says which tickers the warehouse follows: bring it back from a copy, or let `alpha doctor --mend` set it "
+    "aside, and the universe is followed again."
+)
 
 
 def followed(warehouse: Warehouse) -> list[str]:
-    """The tickers followed, the core ones first, in the order they were added."""
-    return _parse(warehouse.objects.get(KEY)).followed
+    """The tickers followed, the core ones first, in the order they were added.
+
+    Raises:
+        StateError: the list cannot be read.
+    """
+    return _parse(warehouse, warehouse.objects.get(KEY)).followed
 
 
 def added(warehouse: Warehouse) -> list[str]:
@@ -28,14 +37,14 @@ def added(warehouse: Warehouse) -> list[str]:
 
 def leaving(warehouse: Warehouse) -> list[str]:
     """The removed tickers whose partitions have yet to go."""
-    return _parse(warehouse.objects.get(KEY)).leaving
+    return _parse(warehouse, warehouse.objects.get(KEY)).leaving
 
 
 def gone(warehouse: Warehouse, tickers: Sequence[str]) -> None:
     """Note that the partitions of leaving tickers are gone."""
 
     def change(held: bytes | None) -> bytes | None:
-        before = _parse(held)
+        before = _parse(warehouse, held)
         left = [ticker for ticker in before.leaving if ticker not in tickers]
         return None if left == before.leaving else _render(_List(before.followed, left))
 
@@ -51,7 +60,7 @@ def add(warehouse: Warehouse, tickers: Sequence[str]) -> list[str]:
     new: list[str] = []
 
     def change(held: bytes | None) -> bytes:
-        before = _parse(held)
+        before = _parse(warehouse, held)
         new[:] = [ticker for ticker in dict.fromkeys(tickers) if ticker not in before.followed]
         return _render(_List([*before.followed, *new], [ticker for ticker in before.leaving if ticker not in new]))
 
@@ -67,7 +76,7 @@ def remove(warehouse: Warehouse, tickers: Sequence[str]) -> None:
     """
 
     def change(held: bytes | None) -> bytes:
-        before = _parse(held)
+        before = _parse(warehouse, held)
         strangers = [ticker for ticker in tickers if ticker not in before.followed]
         if strangers:
             raise AlphaError(f"Not followed: {', '.join(strangers)}. `alpha tickers list` shows those that are.")
@@ -82,11 +91,20 @@ class _List(NamedTuple):
     leaving: list[str]
 
 
-def _parse(data: bytes | None) -> _List:
+def _parse(warehouse: Warehouse, data: bytes | None) -> _List:
     if data is None:
         return _List(list(UNIVERSE), [])
-    held = json.loads(data)
-    return _List(list(held["followed"]), list(held.get("leaving", [])))
+    return read_state(data, warehouse.objects.path(KEY), _lists, _FIX)
+
+
+def _lists(held: Any) -> _List:  # noqa: ANN401  whatever JSON holds
+    return _List(_names(held["followed"]), _names(held.get("leaving", [])))
+
+
+def _names(held: Any) -> list[str]:  # noqa: ANN401  whatever JSON holds
+    if not isinstance(held, list) or not all(isinstance(name, str) and name.isprintable() and name for name in held):
+        raise TypeError(held)
+    return list(dict.fromkeys(held))
 
 
 def _render(tickers: _List) -> bytes:

@@ -41,7 +41,7 @@ CREATE OR REPLACE MACRO raw.bars_as_of(moment) AS TABLE
 _IN_ITS_PLACE = """
     (SELECT CASE WHEN bool_and(md5(path) = '{mark}') THEN true
         ELSE error('this alpha.duckdb was made as ' || {path} || ' and lies elsewhere, a copy or moved: its views '
-            || 'would show the rows of that folder. `alpha doctor --warehouse` on its folder makes it anew.')
+            || 'would show the rows of that folder. `alpha doctor --mend --warehouse` on its folder makes it anew.')
         END
     FROM duckdb_databases() WHERE database_name IN (SELECT database_name FROM duckdb_views()
         WHERE schema_name = '{schema}' AND view_name = '{name}' AND contains(sql, '{mark}')))
@@ -58,7 +58,14 @@ def escaped(folder: Path) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in folder.as_posix())
 
 
-def statements(tables: Sequence[Table], folders: Callable[[Table], Sequence[Path]], condition: str = "") -> list[str]:
+def glob_of(folder: Path) -> str:
+    """The objects in a folder, and whatever else is called like one."""
+    return f"{escaped(folder)}/*.parquet"
+
+
+def statements(
+    tables: Sequence[Table], files: Callable[[Table], Sequence[str]], condition: str = "", *, is_checked: bool = False
+) -> list[str]:
     """The statements that define every schema, view and table macro.
 
     ``raw.bars_as_of(moment)`` is a table macro: `raw.bars` as they were known at a moment, text such as
@@ -66,21 +73,35 @@ def statements(tables: Sequence[Table], folders: Callable[[Table], Sequence[Path
 
     Args:
         tables: a view for each.
-        folders: the folders whose objects a table's view reads; each must hold one.
+        files: what a table's view reads, files or globs; each must name one.
         condition: what has to hold for a view to show its rows.
+        is_checked: whether the files are known to be objects of the table. Where they are not, a view fails at the
+            first row that is not of the unit of its file's name: it lies in a copy, or in the object of another unit.
     """
     found = [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in sorted({t.name.split(".")[0] for t in tables})]
-    where = f" WHERE {condition}" if condition else ""
     for table in tables:
-        globs = ", ".join(literal(f"{escaped(folder)}/*.parquet") for folder in folders(table))
+        read = ", ".join(literal(file) for file in files(table))
         columns = ", ".join(f'"{column}"' for column in table.columns)
+        named = "" if is_checked else ", filename = 'alpha_file'"
+        conditions = [one for one in (condition, "" if is_checked else _in_its_file(table)) if one]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         found.append(
             f"CREATE OR REPLACE VIEW {table.name} AS "  # noqa: S608  names of our own tables, and quoted paths
-            f"SELECT {columns} FROM read_parquet([{globs}], union_by_name = true, hive_partitioning = false){where}"
+            f"SELECT {columns} FROM read_parquet([{read}], union_by_name = true, hive_partitioning = false{named})"
+            f"{where}"
         )
     if BARS in tables and REVISIONS in tables:
         found.append(_BARS_AS_OF.format(columns=", ".join(f'"{column}"' for column in BARS.columns)))
     return found
+
+
+def _in_its_file(table: Table) -> str:
+    """The condition that a row lies in the file of its unit."""
+    unit = "CAST(year(session) AS VARCHAR)" if table.unit == "year" else f'url_encode("{table.unit}")'
+    return (
+        f"CASE WHEN parse_filename(alpha_file, true) = {unit} THEN true ELSE error(alpha_file || ' holds rows of ' || "
+        f"{unit} || ': it is a copy, or another unit under that name. `alpha doctor` says what mends it.') END"
+    )
 
 
 def comments(tables: Sequence[Table]) -> list[str]:
@@ -107,13 +128,34 @@ def publish(warehouse: Warehouse, tables: Sequence[Table]) -> bool:
         with duckdb.connect(str(warehouse.root / DATABASE)) as connection:
             in_place = _in_its_place(connection, tables[0])
             connection.begin()  # one write to the disk instead of hundreds
-            for statement in [*statements(tables, lambda t: [warehouse.folder_path(t)], in_place), *comments(tables)]:
+            for statement in [*statements(tables, seen(warehouse), in_place), *comments(tables)]:
                 connection.execute(statement)
             connection.commit()
     # The lock of another process, a folder without permission, or one whose name DuckDB cannot write to (a `?` in it).
     except (duckdb.IOException, duckdb.TransactionException, OSError):
         return False
     return True
+
+
+def fault(warehouse: Warehouse) -> str | None:
+    """What is wrong with `alpha.duckdb`, as far as opening it to read tells; None where nothing is, or it is in use."""
+    path = warehouse.root / DATABASE
+    if not path.exists():
+        return None
+    if not path.is_file():
+        return "it is no file"
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("SELECT count(*) FROM duckdb_views()").fetchall()
+    except duckdb.Error as error:
+        words = str(error).strip().partition("\n")[0]
+        return None if "lock" in words else words
+    return None
+
+
+def seen(warehouse: Warehouse) -> Callable[[Table], list[str]]:
+    """What the views of `alpha.duckdb` read: whatever objects there are when they are asked."""
+    return lambda table: [glob_of(warehouse.folder_path(table))]
 
 
 def _in_its_place(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
@@ -134,8 +176,10 @@ def empty_object(table: Table) -> bytes:
 
 def has_empty_object(warehouse: Warehouse, table: Table) -> bool:
     """Whether the object without rows is there and has the columns of today."""
-    path = warehouse.folder_path(table) / EMPTY
-    return path.exists() and pl.read_parquet_schema(io.BytesIO(path.read_bytes())) == table.empty().schema
+    try:
+        return pl.read_parquet((warehouse.folder_path(table) / EMPTY).read_bytes()).equals(table.empty())
+    except (OSError, pl.exceptions.PolarsError):
+        return False
 
 
 def _seed_empty_tables(warehouse: Warehouse, tables: Sequence[Table]) -> None:

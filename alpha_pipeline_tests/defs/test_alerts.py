@@ -12,6 +12,7 @@ from alpha_pipeline.defs import alerts, jobs
 from alpha_pipeline.defs.home import open_instance
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.defs.schedules import SESSION_TAG
+from alpha_pipeline.sources.registry import make_source
 from alpha_pipeline.universe import CORE
 from alpha_pipeline.warehouse.tables.signals import VIX_REGIME
 from alpha_pipeline_tests.defs.world import LAST, World, fresh_defs
@@ -42,18 +43,20 @@ def failed(instance: dg.DagsterInstance, world: World, run: dg.DagsterRun) -> dg
     """What the sensor does about a failed run."""
     event = dg.DagsterEvent(dg.DagsterEventType.RUN_FAILURE.value, run.job_name, message="The run ended badly.")
     context = dg.build_run_status_sensor_context("alert_on_failure", event, instance, run).for_run_failure()
-    said = alerts.alert_on_failure(context, alpha=AlphaResource(overrides=world.environment))
+    with world.entered():
+        said = alerts.alert_on_failure(context, alpha=AlphaResource())
     assert said is None or isinstance(said, dg.SkipReason)
     return said
 
 
 def finished(instance: dg.DagsterInstance, world: World, **tags: str) -> None:
     """The job `results` succeeded."""
-    job = fresh_defs(world.environment).resolve_job_def(jobs.RESULTS.name)
+    job = fresh_defs().resolve_job_def(jobs.RESULTS.name)
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags)
     event = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, job.name)
     context = dg.build_run_status_sensor_context("alert_after_results", event, instance, run)
-    alerts.alert_after_results(context, alpha=AlphaResource(overrides=world.environment))
+    with world.entered():
+        alerts.alert_after_results(context, alpha=AlphaResource())
 
 
 def test_a_failed_run_is_told_once_with_what_its_steps_said(
@@ -73,7 +76,7 @@ def test_a_failed_run_is_told_once_with_what_its_steps_said(
 def test_a_run_that_failed_outside_its_steps_is_told_too(
     instance: dg.DagsterInstance, world: World, webhook: LoopbackWebhook
 ) -> None:
-    job = fresh_defs(world.environment).resolve_job_def(jobs.LEARN.name)
+    job = fresh_defs().resolve_job_def(jobs.LEARN.name)
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
     failed(instance, alerting(world, webhook.url), run)
     assert webhook.taken[0]["message"] == f"Run {run.run_id}: The run ended badly."
@@ -83,7 +86,7 @@ def test_a_run_that_failed_outside_its_steps_is_told_too(
 def test_a_run_that_will_be_retried_is_no_failure_yet(
     instance: dg.DagsterInstance, world: World, webhook: LoopbackWebhook, will_retry: str, told: int
 ) -> None:
-    job = fresh_defs(world.environment).resolve_job_def(jobs.LEARN.name)
+    job = fresh_defs().resolve_job_def(jobs.LEARN.name)
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
     instance.add_run_tags(run.run_id, {alerts.WILL_RETRY_TAG: will_retry})  # after the run was handed over
     said = failed(instance, alerting(world, webhook.url), run)
@@ -95,7 +98,7 @@ def test_the_session_of_the_run_is_the_one_judged(
     instance: dg.DagsterInstance, world: World, webhook: LoopbackWebhook
 ) -> None:
     told = alerting(world, webhook.url)
-    source = AlphaResource(overrides=world.environment).source()
+    source = make_source(world.settings)
     ingest_all(world.warehouse, source, ["QQQ"], LAST)
     ingest_all(world.warehouse, source, ["SPY"], BEFORE)
     for session in (LAST, BEFORE, LAST):

@@ -23,9 +23,9 @@ def instance(world: World) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def run(instance: dg.DagsterInstance, world: World) -> dg.DagsterRun:
+def run(instance: dg.DagsterInstance) -> dg.DagsterRun:
     """A run that has started and holds the one slot of the pool."""
-    job = fresh_defs(world.environment).resolve_job_def("train")
+    job = fresh_defs().resolve_job_def("train")
     made = instance.create_run_for_job(job, status=dg.DagsterRunStatus.NOT_STARTED)
     started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name, message="started")
     instance.report_dagster_event(started, run_id=made.run_id)

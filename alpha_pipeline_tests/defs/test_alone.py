@@ -11,7 +11,7 @@ from alpha_pipeline_tests.defs.world import LAST, World, failures, fresh_defs
 
 def alone(world: World, instance: dg.DagsterInstance) -> dict[str, dg.ExecuteInProcessResult]:
     """Each asset but the raw ones, which would bring what the others are made from, in a run of its own."""
-    repository = fresh_defs(world.environment).get_repository_def()
+    repository = fresh_defs().get_repository_def()
     results = {}
     for key in sorted(repository.asset_graph.get_all_asset_keys()):
         if key.path[0] == "raw":
@@ -22,13 +22,14 @@ def alone(world: World, instance: dg.DagsterInstance) -> dict[str, dg.ExecuteInP
             partition = instance.get_dynamic_partitions(str(partitions.name))[0]
         job = repository.get_implicit_job_def_for_assets([key])
         assert job is not None, key
-        results[key.to_user_string()] = job.execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            asset_selection=[key],
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
+        with world.entered():
+            results[key.to_user_string()] = job.execute_in_process(
+                instance=instance,
+                partition_key=partition,
+                asset_selection=[key],
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
     return results
 
 

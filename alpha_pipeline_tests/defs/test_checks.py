@@ -13,6 +13,7 @@ from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.signals import SECTOR_MODEL
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse import tickers
+from alpha_pipeline.warehouse.seal import sealed
 from alpha_pipeline.warehouse.tables.forecasts import DAILY
 from alpha_pipeline.warehouse.tables.raw import BARS, SECOND_OPINION
 from alpha_pipeline_tests.defs.world import FIRST, LAST, NOW, World, forecasts, fresh_defs, make_world, plant
@@ -21,7 +22,7 @@ from alpha_pipeline_tests.defs.world import FIRST, LAST, NOW, World, forecasts, 
 def evaluate(instance: dg.DagsterInstance, world: World, asset: list[str], name: str) -> dg.AssetCheckEvaluation:
     """Run one check, as the `Execute` button of the web UI does."""
     key = dg.AssetCheckKey(dg.AssetKey(asset), name)
-    definitions = fresh_defs(world.environment)
+    definitions = fresh_defs()
     job = dg.define_asset_job("one_check", selection=dg.AssetSelection.checks(key))
     chosen = dg.Definitions(
         assets=definitions.assets,
@@ -30,7 +31,8 @@ def evaluate(instance: dg.DagsterInstance, world: World, asset: list[str], name:
         executor=dg.in_process_executor,
         jobs=[job],
     )
-    result = chosen.resolve_job_def("one_check").execute_in_process(instance=instance)
+    with world.entered():
+        result = chosen.resolve_job_def("one_check").execute_in_process(instance=instance)
     [evaluation] = result.get_asset_check_evaluations()
     return evaluation
 
@@ -161,6 +163,10 @@ def test_schema_names_the_column_of_a_file_that_was_changed_by_hand(instance: dg
     assert evaluate(instance, world, ["raw", "bars"], "schema").passed
     path = world.warehouse.objects.path(world.warehouse.key(BARS, "SPY"))
     pl.read_parquet(path).with_columns(close=-pl.col("close")).write_parquet(path)
+    damaged = evaluate(instance, world, ["raw", "bars"], "schema")
+    assert not damaged.passed
+    assert f"{path} is damaged: it has no seal" in str(metadata(damaged)["wrong"])
+    path.write_bytes(sealed(world.warehouse.key(BARS, "SPY"), path.read_bytes()))
     found = evaluate(instance, world, ["raw", "bars"], "schema")
     assert not found.passed
     said = str(metadata(found)["wrong"])

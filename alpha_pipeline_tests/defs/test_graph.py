@@ -1,10 +1,12 @@
 """The whole graph at a glance: what there is, what it is made from, and what runs it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._config import ConfigTypeKind
 
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.definitions import definitions
@@ -187,6 +189,32 @@ def test_one_training_at_a_time(repository: dg.RepositoryDefinition) -> None:
     assert {pool for group, pool in pools.items() if group != "models"} == {None}
 
 
+def test_run_config_names_no_folder_and_no_server(repository: dg.RepositoryDefinition) -> None:
+    """Whoever may start a run writes it: a step writes where the settings say, and asks whom they name."""
+
+    def leaves(field: dg.Field, path: str) -> Iterator[str]:
+        inner = getattr(field.config_type, "fields", {})
+        for name, one in inner.items():
+            yield from leaves(one, f"{path}.{name}")
+        # `Any` is of what has no config, and is read by nobody.
+        if not inner and field.config_type.kind not in {ConfigTypeKind.ANY, ConfigTypeKind.STRICT_SHAPE}:
+            yield path
+
+    jobs = [*repository.get_all_jobs(), repository.get_implicit_global_asset_job_def()]
+    found = set()
+    for job in jobs:
+        schema = job.run_config_schema.run_config_schema_type
+        for name, field in schema.fields.items():
+            found |= set(leaves(field, name))
+    assert {name for name in found if not name.startswith(("execution.", "loggers.console."))} == {
+        "ops.models__trained.config.experiments",
+        "ops.raw.config.take_corrections",
+    }
+    of_before = {"resources": {"alpha": {"config": {"overrides": {"ALPHA_WAREHOUSE": "elsewhere"}}}}}
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        dg.validate_run_config(repository.get_job("results"), of_before)
+
+
 def test_what_runs_the_graph(repository: dg.RepositoryDefinition) -> None:
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     assert jobs == {"refresh_bars", "prepare", "train", "learn", "predict", "daily_signals", "results"}
@@ -217,6 +245,7 @@ def test_checks_are_of_the_tables_and_run_with_the_results(repository: dg.Reposi
     assert checks == {f"{'/'.join(table.asset_key)} schema" for table in TABLES} | {
         "raw/bars complete",
         "raw/bars fresh",
+        "raw/bars past",
         "raw/bars undisputed",
         "raw/bars vix_agrees",
         "forecasts/daily no_look_ahead",

@@ -1,5 +1,6 @@
 """The Dagster home lies beside the data it describes, and nothing phones home from it."""
 
+import logging
 import os
 import tomllib
 from importlib.resources import files
@@ -169,6 +170,37 @@ def test_an_instance_of_the_users_own_learns_the_tickers_with_the_definitions(
         assert list(instance.get_dynamic_partitions("tickers")) == [*UNIVERSE, "PLTR"]
         assert list(instance.get_dynamic_partitions("tickers_ridge"))[-1] == "PLTR"
     assert not (elsewhere / "warehouse" / ".dagster").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "is_dev", "n_said"),
+    [
+        (["dagster", "api", "grpc", "--socket", "x"], True, 1),
+        (["dagster", "api", "execute_run"], True, 0),
+        (["dagster", "api", "grpc", "--socket", "x"], False, 0),
+        (["dg", "list", "defs"], False, 0),
+    ],
+    ids=str,
+)
+def test_dagster_dev_on_an_instance_of_the_users_own_says_once_that_nothing_guards_it(
+    argv: list[str], is_dev: bool, n_said: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's web server knows nothing of this package then."""
+    own, said = tmp_path / "own", list[str]()
+    own.mkdir()
+    (own / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", argv)
+    monkeypatch.setattr(logging.getLogger("dagster"), "warning", lambda words, *args: said.append(words % args))
+    os.environ["DAGSTER_HOME"] = str(own)
+    if is_dev:
+        os.environ["DAGSTER_IS_DEV_CLI"] = "1"
+    for _ in range(2):
+        home.introduce_tickers()
+    assert len(said) == n_said
+    for words in said:
+        assert words.startswith(f"This web UI is not guarded: its instance, in {own}, is not one of alpha_pipeline")
+        assert words.endswith("Unset DAGSTER_HOME, or use `alpha ui`.")
 
 
 @pytest.mark.parametrize("given", ["", "relative", "/not/there"])

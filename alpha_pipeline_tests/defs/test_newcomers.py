@@ -1,7 +1,10 @@
 """New tickers: adopted or refused, started once, started again when lost, and never twice at a time."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import dagster as dg
 import polars as pl
@@ -41,7 +44,8 @@ def instance(world: World) -> Iterator[dg.DagsterInstance]:
 def look(instance: dg.DagsterInstance, world: World, cursor: str | None = None) -> dg.SensorResult:
     """One tick."""
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
-    said = new_tickers(context, alpha=AlphaResource(overrides=world.environment))
+    with world.entered():
+        said = new_tickers(context, alpha=AlphaResource())
     assert isinstance(said, dg.SensorResult)
     return said
 
@@ -86,7 +90,7 @@ def test_a_ticker_on_its_way_is_left_alone_for_as_long_as_it_takes(
     first = look(instance, world)
     [request] = first.run_requests or []
     instance.create_run_for_job(
-        fresh_defs(world.environment).resolve_job_def("learn"), status=dg.DagsterRunStatus.STARTED, tags=request.tags
+        fresh_defs().resolve_job_def("learn"), status=dg.DagsterRunStatus.STARTED, tags=request.tags
     )
     now += 100 * FIRST_WAIT_S
     assert not look(instance, world, first.cursor).run_requests
@@ -132,8 +136,9 @@ def test_a_name_added_in_the_web_ui_is_spelled_as_the_source_spells_it(
 def test_a_wrong_name_is_refused_and_leaves_no_trace(instance: dg.DagsterInstance, world: World, wrong: str) -> None:
     instance.add_dynamic_partitions("tickers", [wrong])
     # A person may have started a run for it before the sensor looked.
-    job = fresh_defs(world.environment).resolve_job_def("refresh_bars")
-    assert not job.execute_in_process(instance=instance, partition_key=wrong, raise_on_error=False).success
+    job = fresh_defs().resolve_job_def("refresh_bars")
+    with world.entered():
+        assert not job.execute_in_process(instance=instance, partition_key=wrong, raise_on_error=False).success
     said = look(instance, world)
     assert not said.run_requests
     assert f"{wrong} refused: " in str(said.skip_reason)
@@ -149,6 +154,23 @@ def test_a_source_that_is_down_says_nothing_about_a_name(instance: dg.DagsterIns
     assert "PLTR" in instance.get_dynamic_partitions("tickers")
     (world.settings.warehouse.parent / "away").rename(world.settings.warehouse.parent / "bars.parquet")
     assert len(look(instance, world).run_requests or []) == 1
+
+
+def test_where_nothing_says_which_files_a_tick_says_so_and_fails_not(
+    instance: dg.DagsterInstance, world: World
+) -> None:
+    """`alpha ui` refuses to start then; `dagster dev` has nobody to ask."""
+    assert world.run(instance, "refresh_bars", tickers=["QQQ"]).success
+    instance.add_dynamic_partitions("tickers", ["PLTR"])
+    bare = World(replace(world.settings, source="files", source_path=None))
+    with patch.dict(os.environ):
+        os.environ.pop("ALPHA_SOURCE_PATH", None)
+        (world.settings.warehouse / "files.json").rename(world.settings.warehouse / "away")
+        said = str(look(instance, bare).skip_reason)
+        assert "PLTR not yet known: The source 'files' needs a file or folder: give --path" in said
+        assert "PLTR" in instance.get_dynamic_partitions("tickers")
+        (world.settings.warehouse / "away").rename(world.settings.warehouse / "files.json")
+        assert len(look(instance, bare).run_requests or []) == 1
 
 
 def test_a_name_added_to_an_experiment_is_asked_about_and_followed(instance: dg.DagsterInstance, world: World) -> None:

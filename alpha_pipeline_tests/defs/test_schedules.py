@@ -32,17 +32,14 @@ def instance(world: World) -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
-def alpha(world: World) -> AlphaResource:
-    return AlphaResource(overrides=world.environment)
-
-
 def tick(instance: dg.DagsterInstance, world: World, when: str) -> dg.RunRequest | dg.SkipReason:
     """What the daily schedule says at a New York time."""
     context = dg.build_schedule_context(
         instance=instance,
         scheduled_execution_time=dt.datetime.fromisoformat(when).replace(tzinfo=NEW_YORK),
     )
-    return only(schedules.after_close(context, alpha=alpha(world)))
+    with world.entered():
+        return only(schedules.after_close(context, alpha=AlphaResource()))
 
 
 def only(said: object) -> dg.RunRequest | dg.SkipReason:
@@ -117,7 +114,8 @@ def morning(instance: dg.DagsterInstance, world: World, day: str) -> dg.RunReque
     context = dg.build_schedule_context(
         instance=instance, scheduled_execution_time=dt.datetime.fromisoformat(f"{day} 08:00").replace(tzinfo=NEW_YORK)
     )
-    return only(schedules.before_open(context, alpha=alpha(world)))
+    with world.entered():
+        return only(schedules.before_open(context, alpha=AlphaResource()))
 
 
 def test_what_the_evening_did_not_get_is_asked_for_before_the_open(tmp_path: Path) -> None:
@@ -142,7 +140,8 @@ def test_training_takes_the_tickers_with_bars(instance: dg.DagsterInstance, worl
         instance=instance,
         scheduled_execution_time=dt.datetime(2024, 11, 30, 6, tzinfo=NEW_YORK),
     )
-    [request] = cast("Iterator[dg.RunRequest]", schedules.weekly_training(context, alpha=alpha(world)))
+    with world.entered():
+        [request] = cast("Iterator[dg.RunRequest]", schedules.weekly_training(context, alpha=AlphaResource()))
     assert request.run_key == "train 2024-11-30 QQQ"
     assert request.tags == {**TICK, "dagster/asset_partition_range_end": "NVDA"}
 
@@ -150,10 +149,6 @@ def test_training_takes_the_tickers_with_bars(instance: dg.DagsterInstance, worl
 FOLLOWERS = {sensor.name: sensor for sensor in schedules.FOLLOWERS}
 DAY = {SESSION_TAG: "2016-11-25"}
 NEW = {NEWCOMERS_TAG: "yes"}
-
-
-def job_of(world: World, name: str) -> dg.JobDefinition:
-    return fresh_defs(world.environment).resolve_job_def(name)
 
 
 class Chain:
@@ -165,7 +160,7 @@ class Chain:
 
     def start(self, job: str, tags: Mapping[str, str]) -> dg.DagsterRun:
         return self.instance.create_run_for_job(
-            job_of(self.world, job), status=dg.DagsterRunStatus.STARTED, tags=dict(tags)
+            fresh_defs().resolve_job_def(job), status=dg.DagsterRunStatus.STARTED, tags=dict(tags)
         )
 
     def end(
@@ -179,7 +174,8 @@ class Chain:
         context = dg.build_run_status_sensor_context(
             sensor_name=sensor, dagster_instance=self.instance, dagster_run=run, dagster_event=event
         )
-        return list(cast("Iterator[dg.RunRequest]", FOLLOWERS[sensor](context, alpha=alpha(self.world))))
+        with self.world.entered():
+            return list(cast("Iterator[dg.RunRequest]", FOLLOWERS[sensor](context, alpha=AlphaResource())))
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """A small market for the tests of the Dagster layer: simulated bars in one file, and forecasts made by hand."""
 
 import datetime as dt
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import dagster as dg
 import polars as pl
@@ -29,17 +32,17 @@ LAST: Final = dt.date(2016, 11, 25)
 NOW: Final = dt.datetime(2016, 11, 25, 19, 0, tzinfo=dt.UTC)
 
 
-def fresh_defs(environment: dict[str, str]) -> dg.Definitions:
+def fresh_defs() -> dg.Definitions:
     """The definitions, loaded: Dagster would else ask an instance that an earlier run of the test left behind.
 
     In a context of its own: such an instance, when it is collected meanwhile, sets the storage of its own context back.
     """
-    return copy_context().run(_load, environment)
+    return copy_context().run(_load)
 
 
-def _load(environment: dict[str, str]) -> dg.Definitions:
+def _load() -> dg.Definitions:
     with set_defs_state_storage(None):
-        made = build_defs(environment)
+        made = build_defs()
         made.get_repository_def()
     return made
 
@@ -57,6 +60,10 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         return self.settings.environment()
+
+    def entered(self) -> AbstractContextManager[object]:
+        """This world's settings as those of the process, as in every process of the web UI."""
+        return patch.dict(os.environ, self.environment)
 
     def at(self, now: dt.datetime) -> "World":
         """The same world at another time."""
@@ -77,30 +84,35 @@ class World:
         if tickers is not None:
             [(first, last)] = blocks(sync_tickers(instance, self.warehouse), tickers)
             tags = range_tags(first, last)
-        definition = fresh_defs(self.environment).resolve_job_def(job)
-        return definition.execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            tags=tags,
-            run_config=dict(config or {}),
-            asset_selection=assets,
-            raise_on_error=False,
-        )
+        with self.entered():
+            return (
+                fresh_defs()
+                .resolve_job_def(job)
+                .execute_in_process(
+                    instance=instance,
+                    partition_key=partition,
+                    tags=tags,
+                    run_config=dict(config or {}),
+                    asset_selection=assets,
+                    raise_on_error=False,
+                )
+            )
 
     def train(self, instance: dg.DagsterInstance, experiment: str, tickers: Sequence[str]) -> dg.ExecuteInProcessResult:
         """Train one experiment on tickers that are one range of its partitions."""
         sync_tickers(instance, self.warehouse)
         [(first, last)] = blocks(registered(instance, experiments()[experiment]), tickers)
-        return (
-            fresh_defs(self.environment)
-            .resolve_job_def(ANY_ASSETS)
-            .execute_in_process(
-                instance=instance,
-                tags=range_tags(first, last),
-                asset_selection=[dg.AssetKey(["models", experiment])],
-                raise_on_error=False,
+        with self.entered():
+            return (
+                fresh_defs()
+                .resolve_job_def(ANY_ASSETS)
+                .execute_in_process(
+                    instance=instance,
+                    tags=range_tags(first, last),
+                    asset_selection=[dg.AssetKey(["models", experiment])],
+                    raise_on_error=False,
+                )
             )
-        )
 
 
 def make_world(

@@ -16,6 +16,8 @@ from rich.console import Console
 
 from alpha_pipeline.reports.headway import Ended, Headway
 from alpha_pipeline.reports.progress_display import LogDisplay, TerminalDisplay, display
+from alpha_pipeline.steps.progress import Progress, report
+from alpha_pipeline.steps.watch import shown
 
 # One stage that counts, one that says nothing for longer than a silence may last, and something printed between.
 WORK = """
@@ -144,6 +146,14 @@ def test_no_thread_is_left_and_a_closed_stream_stops_nobody() -> None:
         where.ended(Ended("unheard", 0, "", 1.0))
         time.sleep(0.05)
     assert threading.active_count() == before
+
+
+def test_a_notice_stands_in_a_line_of_its_own() -> None:
+    stream = io.StringIO()
+    with shown(Console(file=stream), longest_silence_s=30.0):
+        report(Progress("bars", 0, 3))
+        report(Progress("bars", 1, 3, "X", notice="Yahoo refuses, and is asked again at 10:00:00."))
+    assert stream.getvalue().splitlines()[-1] == "0:00:00 Yahoo refuses, and is asked again at 10:00:00."
 
 
 def test_a_thread_ends_also_when_the_work_fails() -> None:

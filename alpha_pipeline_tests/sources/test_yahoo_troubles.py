@@ -15,7 +15,7 @@ from alpha_pipeline import sessions
 from alpha_pipeline.errors import AlphaError, CoolingError, SourceError, UnknownTickerError
 from alpha_pipeline.steps.admission import require_known
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.steps.ingest import ingest_tickers
+from alpha_pipeline.steps.rounds import ingest_tickers
 from alpha_pipeline.universe import checked
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw

@@ -2,17 +2,17 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from alpha_pipeline.errors import SourceError, UnknownTickerError
-from alpha_pipeline.settings import SourceKind
+from alpha_pipeline.errors import SourceError, UnknownTickerError, UsageError
+from alpha_pipeline.settings import Settings, SourceKind
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Answer
 from alpha_pipeline.sources.files.source import FilesSource
-from alpha_pipeline.steps.admission import require_known
+from alpha_pipeline.steps.admission import require_files, require_known
 
 LAST = dt.date(2024, 6, 28)
 
@@ -27,6 +27,7 @@ class Asked:
     market: str = "yahoo"
     overlap: int | None = 15
     concurrency: int = 1
+    waits: None = None
 
     def tickers(self) -> None:
         """It cannot say."""
@@ -126,3 +127,19 @@ def test_what_files_do_not_hold_is_refused_in_words_of_files(files: FilesSource)
     ) as no:
         require_known(files, ["IWN"], LAST)
     assert "Yahoo" not in str(no.value)
+
+
+def test_files_that_cannot_be_found_are_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "bars.parquet"
+    settings = Settings(warehouse=tmp_path / "w", source="files")
+    with pytest.raises(
+        UsageError, match=r"come from files, and nothing says which: name their file or folder with --p"
+    ):
+        require_files(settings)
+    with pytest.raises(
+        UsageError, match=r"bars\.parquet is not there: name their file or folder with --path \(or ALPHA_"
+    ):
+        require_files(replace(settings, source_path=file))
+    file.touch()
+    require_files(replace(settings, source_path=file))
+    require_files(Settings(warehouse=tmp_path / "w", source="yahoo"))

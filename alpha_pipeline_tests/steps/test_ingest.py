@@ -12,8 +12,9 @@ from alpha_pipeline.sources.files.source import FilesSource
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps.admission import require_usable
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.steps.ingest import ingest_ticker, refresh_tickers
+from alpha_pipeline.steps.ingest import ingest_ticker
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, record_failure
+from alpha_pipeline.steps.rounds import refresh_tickers
 from alpha_pipeline.warehouse.market import MarketRecord, claim_market
 from alpha_pipeline.warehouse.objects import LocalObjects
 from alpha_pipeline.warehouse.store import Warehouse

@@ -8,7 +8,7 @@ import pytest
 from alpha_pipeline.catalogue import TABLES
 from alpha_pipeline.steps.alerts import due_alerts
 from alpha_pipeline.steps.card import signal_card
-from alpha_pipeline.steps.mending import empty_units, mend
+from alpha_pipeline.steps.mending import empty_units, remove_empty
 from alpha_pipeline.steps.report import find_report, gather
 from alpha_pipeline.steps.run_card import run_card
 from alpha_pipeline.steps.signals import stale_sessions
@@ -50,14 +50,12 @@ def test_whoever_reads_the_newest_survives_an_empty_year(decided: Warehouse, tab
 
 def test_what_says_nothing_is_removed_and_the_rest_stays(decided: Warehouse) -> None:
     left = [leave_empty(decided, table, "2017") for table in SIGNALS] + [leave_empty(decided, raw.BARS, "M&M.NS")]
-    decided.objects.put(decided.key(signals.MAG7_VOTE, "2018"), b"")
-    left.append(decided.key(signals.MAG7_VOTE, "2018"))
     # Who never paid a dividend has no actions, and that is known.
     told = leave_empty(decided, raw.ACTIONS, "^VIX")
     before = {key: decided.objects.get(key) for key in decided.objects.list("tables")}
     assert sorted(decided.key(*one) for one in empty_units(decided, TABLES)) == sorted(left)
-    assert sorted(mend(decided, TABLES)) == [f"removed {key}, which held no rows" for key in sorted(left)]
+    assert sorted(remove_empty(decided, TABLES)) == [f"removed {key}, which held no rows" for key in sorted(left)]
     after = {key: decided.objects.get(key) for key in decided.objects.list("tables")}
     assert after == {key: data for key, data in before.items() if key not in left}
     assert told in after
-    assert mend(decided, TABLES) == []
+    assert remove_empty(decided, TABLES) == []

@@ -70,5 +70,5 @@ def test_a_source_on_a_network_is_planned_at_its_own_pace() -> None:
 
 
 def test_every_result_and_check_that_is_run_is_planned() -> None:
-    job = build_defs({}).resolve_job_def(jobs.RESULTS.name)
+    job = build_defs().resolve_job_def(jobs.RESULTS.name)
     assert len(job.graph.nodes) == n_checks(job) + len(results.SECONDS)

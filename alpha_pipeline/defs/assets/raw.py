@@ -1,22 +1,26 @@
 """Raw assets: one step fetches, judges and stores the bars of every ticker named."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
+from alpha_pipeline import catalogue
 from alpha_pipeline.defs.partitions import TICKERS
 from alpha_pipeline.defs.resources import AlphaResource
 from alpha_pipeline.errors import AlphaError, SourceError, UnknownTickerError
 from alpha_pipeline.sources.base import PriceSource
 from alpha_pipeline.sources.cboe import make_second_opinion
 from alpha_pipeline.steps import progress as steps_progress
+from alpha_pipeline.steps.alerts import clock_alerts, notify
+from alpha_pipeline.steps.attending import attended
 from alpha_pipeline.steps.bar_problems import failure_words
 from alpha_pipeline.steps.outcomes import IngestReport, Outcome, reason
 from alpha_pipeline.steps.refresh import refresh, said_of_files
 from alpha_pipeline.steps.second_opinion import consult
+from alpha_pipeline.steps.soundness import make_sound
 from alpha_pipeline.universe import HOLDINGS, VIX
-from alpha_pipeline.warehouse.market import read_market
+from alpha_pipeline.warehouse.market import keep_files, read_market
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.table import Table
 from alpha_pipeline.warehouse.tables import raw
@@ -58,7 +62,18 @@ def raw_tables(
     """Fetch each ticker, keep what can be trusted, and mark exactly those that succeeded."""
     settings, warehouse, source = alpha.settings(), alpha.warehouse(), alpha.source()
     asked, wait_s = context.partition_keys, REQUESTS_BETWEEN_ROUNDS / settings.yahoo_rate
+    for words in make_sound(warehouse, catalogue.TABLES, settings.now()):
+        context.log.warning(words)
     outcomes: dict[str, Outcome] = {}
+
+    def tell(words: str) -> None:
+        context.log.warning(words)
+        steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), words, notice=words))
+
+    # Before the refresh mends what it can of it.
+    for alert in clock_alerts(warehouse):
+        tell(alert.body)
+        notify(warehouse, [alert], settings.alerts)
     for ticker, outcome in refresh(
         warehouse,
         source,
@@ -68,6 +83,7 @@ def raw_tables(
         wait_s=wait_s,
         take_corrections=config.take_corrections,
         since=settings.since,
+        tell=tell,
     ):
         outcomes[ticker] = outcome
         steps_progress.report(steps_progress.Progress("bars", len(outcomes), len(asked), ticker))
@@ -77,9 +93,11 @@ def raw_tables(
             context.log.info(f"[{len(outcomes)}/{len(asked)}] {_in_words(outcome)}")
     failures = {ticker: one for ticker, one in outcomes.items() if isinstance(one, AlphaError)}
     done = [one for one in outcomes.values() if isinstance(one, IngestReport)]
+    if done and settings.source == "files" and settings.source_path is not None:
+        keep_files(warehouse, settings.source_path)
     for words in _said_of_files(source, warehouse):
         context.log.warning(words)
-    filled = _consult(context, alpha)
+    filled = _consult(context, alpha, tell)
     selected = [table for table in TABLES if dg.AssetKey(table.asset_key) in context.selected_asset_keys]
     whole = [] if failures else selected
     _mark(context, done, [table for table in TABLES if table not in whole])
@@ -104,7 +122,9 @@ def _said_of_files(source: PriceSource, warehouse: Warehouse) -> list[str]:
         return []
 
 
-def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[dt.date, ...]:
+def _consult(
+    context: dg.AssetExecutionContext, alpha: AlphaResource, tell: Callable[[str], None]
+) -> tuple[dt.date, ...]:
     """Ask the second source about ^VIX, also when the first did not answer; it never fails the refresh.
 
     Returns:
@@ -114,7 +134,10 @@ def _consult(context: dg.AssetExecutionContext, alpha: AlphaResource) -> tuple[d
     if VIX not in context.partition_keys or opinion is None or read_market(alpha.warehouse()) is None:
         return ()
     try:
-        said = consult(alpha.warehouse(), opinion, through=alpha.through(), now=alpha.settings().now())
+        warehouse, through, now = alpha.warehouse(), alpha.through(), alpha.settings().now()
+        (said,) = attended(
+            lambda _: consult(warehouse, opinion, through=through, now=now), [VIX], 1, opinion.waits, tell
+        )
     except SourceError as error:
         context.log.warning(f"{VIX}: no second opinion. {error}")
         return ()

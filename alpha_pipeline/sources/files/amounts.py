@@ -49,7 +49,7 @@ def read_numbers(columns: Mapping[str, pl.Series], names: Mapping[str, str], del
     """
     values, unreadable, texts = dict[str, pl.Series](), dict[str, pl.Series](), dict[str, pl.Series]()
     for name, column in columns.items():
-        if column.dtype.is_nested() or column.dtype.is_temporal() or column.dtype in {pl.Binary, pl.Object}:
+        if column.dtype.is_nested() or column.dtype.is_temporal() or column.dtype in {pl.Binary, pl.Object, pl.Boolean}:
             raise FileRefusedError(
                 f"has no numbers in its column {names[name]} but {column.dtype}. Write plain numbers"
             )

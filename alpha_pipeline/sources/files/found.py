@@ -38,6 +38,13 @@ def found_files(path: Path) -> tuple[FoundFile, ...]:
     Raises:
         SourceError: there is no such path, or no file of bars.
     """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{path} cannot be read: {why}. Give a Parquet or CSV file, or a folder of them.") from error
     if not path.exists():
         raise SourceError(f"{path} does not exist. Give a Parquet or CSV file, or a folder of them.")
     if not path.is_dir():
@@ -45,7 +52,13 @@ def found_files(path: Path) -> tuple[FoundFile, ...]:
         if _suffix(path) not in SUFFIXES:
             raise SourceError(f"{path} is no {FORMS} file{_hint(path)}. Expected columns: {EXPECTED}.")
         return (only,)
-    found = tuple(_found(file, path) for file in _walk(path))
+    files, closed = _walk(path)
+    if str(path) in closed:
+        raise SourceError(f"{path} cannot be listed: {closed[str(path)]}. Give your user the right to it.")
+    found = tuple(_found(file, path) for file in files) + tuple(
+        FoundFile(Path(folder), path, 0, 0, f"cannot be listed: {why}. Give your user the right to it, or move it away")
+        for folder, why in sorted(closed.items())
+    )
     if all(_suffix(one.file) not in SUFFIXES for one in found):
         names = ", ".join(one.file.name for one in found[:3])
         there = f" (only {names}{', ...' if len(found) > 3 else ''})" if found else ""
@@ -53,13 +66,19 @@ def found_files(path: Path) -> tuple[FoundFile, ...]:
     return found
 
 
-def _walk(root: Path) -> list[Path]:
-    """Every file below a folder that is not hidden; a folder that several links lead to is entered once.
+def _walk(root: Path) -> tuple[list[Path], dict[str, str]]:
+    """(every file below a folder that is not hidden, why a folder cannot be listed).
+
+    A folder that several links lead to is entered once.
 
     A warehouse in the folder is passed over: its tables are no bars of the user's own.
     """
-    files, entered = list[Path](), set[tuple[int, int]]()
-    for folder, below, names in os.walk(root, followlinks=True):
+    files, entered, closed = list[Path](), set[tuple[int, int]](), dict[str, str]()
+
+    def close(error: OSError) -> None:
+        closed[str(error.filename)] = error.strerror or str(error)
+
+    for folder, below, names in os.walk(root, followlinks=True, onerror=close):
         here = Path(folder).stat()
         if (here.st_dev, here.st_ino) in entered or MARKET_FILE in names:
             below.clear()
@@ -67,7 +86,7 @@ def _walk(root: Path) -> list[Path]:
         entered.add((here.st_dev, here.st_ino))
         below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
         files += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
-    return sorted(files)
+    return sorted(files), closed
 
 
 def _found(file: Path, root: Path) -> FoundFile:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from alpha_pipeline.sources.base import ACTION_SCHEMA, ANSWER_SCHEMA, Reading
 from alpha_pipeline.sources.files.actions import actions_in
+from alpha_pipeline.sources.files.adjusted import not_of_the_close
 from alpha_pipeline.sources.files.amounts import read_numbers
 from alpha_pipeline.sources.files.columns import OHLC
 from alpha_pipeline.sources.files.dates import Sessions, read_dates
@@ -21,6 +22,7 @@ from alpha_pipeline.sources.files.rows import assembled, completed, notes_on
 from alpha_pipeline.sources.files.scale import on_one_basis
 from alpha_pipeline.sources.files.table import Table, read_table
 from alpha_pipeline.universe import is_index
+from alpha_pipeline.words import quoted
 
 NUMBERS: Final = (*OHLC, "adj_close", "volume", "dividend", "capital_gain")
 
@@ -56,8 +58,13 @@ def read_file(found: FoundFile) -> FileBars:
             return _read(found)
         except FileRefusedError as error:
             why = str(error)
-        except PolarsError as error:
-            why = f"cannot be read: {str(error).partition(chr(10))[0]}. Expected columns: {EXPECTED}"
+        except MemoryError:
+            why = "cannot be read: there is not enough memory for it. Give it in parts"
+        # One odd file is left out by name and stops no other, whatever is odd about it.
+        except (Exception, PanicException) as error:
+            logger.debug("%s cannot be read", found.file, exc_info=True)
+            told = str(error) if isinstance(error, PolarsError) else f"{type(error).__name__}: {error}"
+            why = f"cannot be read: {told.partition(chr(10))[0]}. Expected columns: {EXPECTED}"
     return FileBars(Reading(str(found.file), refused=why))
 
 
@@ -72,7 +79,7 @@ def _read(found: FoundFile) -> FileBars:
     told = assembled(table, numbers, dates)
     actions = actions_in(table.rows, told, numbers.values)
     rows, ignored = _bars(found, table, told)
-    broken = not_daily(rows) | _without_volume(table, rows)
+    broken = not_of_the_close(rows, table.names.get("adj_close", "")) | not_daily(rows) | _without_volume(table, rows)
     tickers = tuple(sorted(rows["ticker"].unique()))
     if broken.keys() >= set(tickers):
         raise FileRefusedError(f"holds no daily bars that can be used: {next(iter(broken.values()))}")
@@ -105,7 +112,7 @@ def _require_daily_period(table: Table) -> None:
     for period in table.rows["period"].cast(pl.String, strict=False).drop_nulls().unique():
         if period.strip().lower() not in DAILY:
             raise FileRefusedError(
-                f"holds bars that are not daily: column {table.names['period']} says {period!r}. {FIX}"
+                f"holds bars that are not daily: column {table.names['period']} says {quoted(period)}. {FIX}"
             )
 
 

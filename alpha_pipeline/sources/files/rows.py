@@ -15,6 +15,7 @@ from alpha_pipeline.sources.files.found import FoundFile
 from alpha_pipeline.sources.files.refusal import EXPECTED, FileRefusedError
 from alpha_pipeline.sources.files.table import Table
 from alpha_pipeline.universe import VIX, is_index
+from alpha_pipeline.words import quoted
 
 VALUES: Final = (*OHLC, "adj_close", "volume")
 NUMBER_FIX: Final = "Write it as a plain number such as 370.29"
@@ -54,16 +55,19 @@ def completed(table: Table, found: FoundFile) -> Table:
 def _tickers(held: pl.DataFrame, named: Mapping[str, str], found: FoundFile, missing: list[str]) -> pl.Series:
     """The ticker of each row, as Yahoo spells it; null where a name cannot be one."""
     if "ticker" in held.columns:
+        column = named.get("ticker", "ticker")
+        dtype = held.schema["ticker"]
+        if not (dtype in {pl.String, pl.Categorical, pl.Enum, pl.Null} or dtype.is_integer()):
+            raise FileRefusedError(f"has no texts in its column {column} but {dtype}. Use Yahoo's names: BRK-B, ^VIX")
         given = held.get_column("ticker").cast(pl.String, strict=False)
         every = given.drop_nulls().unique()
         # A column Name may hold the companies'; then the file's name tells.
-        column = named.get("ticker", "ticker")
         may_be_names = spelled(column) in {"name", "security", "stock", "asset"}
         if not may_be_names or all(bare == bare.upper() for bare in map(names.bare, every)):
             told = given.replace_strict({name: _ticker(name) for name in every}, default=None, return_dtype=pl.String)
             if len(told) and told.null_count() == len(told):
                 raise FileRefusedError(
-                    f"has no ticker in its column {column}: {given[0]!r} is none. Use Yahoo's names: BRK-B, ^VIX"
+                    f"has no ticker in its column {column}: {quoted(given[0])} is none. Use Yahoo's names: BRK-B, ^VIX"
                 )
             return told
     try:
@@ -152,7 +156,8 @@ def notes_on(rows: pl.DataFrame, table: Table, file: str, words: str) -> dict[st
         for ticker, n, cell, day in first.iter_rows():
             when = f" at {day}" if day is not None else ""
             notes.setdefault(ticker, []).append(
-                f"{file}, column {table.names[source]}: {n} value(s) cannot be read, the first {cell!r}{when}. {fix}."
+                f"{file}, column {table.names[source]}: {n} value(s) cannot be read, the first {quoted(cell)}{when}. "
+                f"{fix}."
             )
     long = rows.filter(pl.col("too_long") & pl.col("ticker").is_not_null())
     for ticker, n, day in long.group_by("ticker", maintain_order=True).agg(pl.len(), pl.first("session")).iter_rows():

@@ -61,6 +61,11 @@ class FilesSource:
         """One: there is nothing to wait for."""
         return 1
 
+    @property
+    def waits(self) -> None:
+        """None: it answers from this machine."""
+        return
+
     def tickers(self) -> frozenset[str]:
         """The tickers that the files hold.
 
@@ -115,7 +120,7 @@ def _load(path: Path, files: tuple[FoundFile, ...]) -> Held:
         named = [f"{reading.file} {reading.refused}" for reading in refused[:NAMED]]
         more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
         raise SourceError(
-            f"{named[0]}." if path.is_file() else f"no file of {path} can be read: {'; '.join(named)}{more}."
+            f"{named[0]}." if not path.is_dir() else f"no file of {path} can be read: {'; '.join(named)}{more}."
         )
     if refused:
         more = f" and {len(refused) - 1} other file(s)" if len(refused) > 1 else ""

@@ -1,8 +1,7 @@
 """One file as a table whose columns are named by what they mean."""
 
 import ast
-import gzip
-import io
+import csv
 import re
 import zlib
 from collections import Counter
@@ -19,7 +18,10 @@ from alpha_pipeline.sources.files.delimited import read_text
 from alpha_pipeline.sources.files.found import FoundFile, is_parquet
 from alpha_pipeline.sources.files.names import ticker
 from alpha_pipeline.sources.files.refusal import EXPECTED, FileRefusedError
+from alpha_pipeline.sources.regular import MOST_TIMES, read_regular
 
+MOST_CELLS: Final = 2**31
+MANY_CELLS: Final = 50_000_000
 # A column that a program wrote without a name of its own: the index of pandas.
 _UNNAMED: Final = re.compile(r"|unnamed: ?\d+(_level_\d+)?|__index_level_\d+__|index|level_\d+")
 
@@ -54,19 +56,41 @@ def read_table(found: FoundFile) -> Table:
     try:
         # Whole and at once: Polars opens a path more than once, a file may be replaced in between, and a name with
         # brackets would be a pattern to it.
-        data = found.file.read_bytes()
-        if found.file.suffix.lower() == ".gz":
-            data = gzip.decompress(data)
+        data = read_regular(found.file, is_packed=found.file.suffix.lower() == ".gz")
         if is_parquet(found.file):
-            frame = pl.read_parquet(io.BytesIO(data))
+            frame = _parquet(data)
             return _meant(frame, [_parts(name) for name in frame.columns])
         text = read_text(data)
         named = _meant(text.rows, [_level_parts(level) for level in zip(*text.levels, strict=True)])
         named = replace(named, delimiter=text.delimiter)
         return _without_shifted(named, text.too_long) if text.too_long.any() else named
-    except (PolarsError, OSError, EOFError, zlib.error) as error:
+    except (PolarsError, OSError, zlib.error, csv.Error) as error:
         cause = (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
         raise FileRefusedError(f"cannot be read: {cause}. Expected columns: {EXPECTED}") from error
+
+
+def _parquet(data: bytes) -> pl.DataFrame:
+    """The frame in a Parquet, unless it has more cells than so few bytes can mean.
+
+    By pyarrow: Polars believes what a damaged page says of its length, asks for that much memory, and the process ends.
+    """
+    # It takes a tenth of a second to import; text need not wait for it.
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet  # noqa: PLC0415
+
+    try:
+        file = pa.parquet.ParquetFile(pa.BufferReader(data))
+        cells = file.metadata.num_rows * file.metadata.num_columns
+        if cells > MOST_CELLS or (cells > MANY_CELLS and cells > MOST_TIMES * len(data)):
+            raise FileRefusedError(f"has {cells:,} cells in {len(data):,} bytes, which no table of daily bars has")
+        read = file.read(use_threads=False)
+        read.validate(full=True)
+        frame = pl.from_arrow(read)
+    except pa.ArrowException as error:
+        raise FileRefusedError(
+            f"cannot be read: {str(error).partition(chr(10))[0]}. Expected columns: {EXPECTED}"
+        ) from error
+    return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
 
 
 def _without_shifted(table: Table, too_long: pl.Series) -> Table:

@@ -93,4 +93,6 @@ DAILY = table(
     key=("model", "ticker", "session", "horizon"),
     unit="ticker",
     volatile=("made_at", "is_live"),
+    lost="forecasts that were made live",
+    regained="makes them anew, but for that they were live",
 )

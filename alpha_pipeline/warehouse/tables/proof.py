@@ -152,7 +152,15 @@ class Luck(pa.DataFrameModel):
 
 
 RECORDS = table("evaluation.records", Records, key=("strategy", "variant", "metric"), unit="strategy")
-TRIALS = table("evaluation.trials", Trials, key=("trial_id",), unit="kind", volatile=("first_seen",))
+TRIALS = table(
+    "evaluation.trials",
+    Trials,
+    key=("trial_id",),
+    unit="kind",
+    volatile=("first_seen",),
+    lost="trials that are no longer held otherwise",
+    regained="counts those that still are",
+)
 COMPARISONS = table("evaluation.comparisons", Comparisons, key=("name", "statistic"), unit="kind")
 LEAD_LAG = table("evaluation.lead_lag", LeadLag, key=("leader", "follower", "kind", "lag"), unit="follower")
 LUCK = table("evaluation.luck", Luck, key=("name", "metric"), unit="name")

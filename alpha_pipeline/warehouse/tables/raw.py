@@ -188,13 +188,44 @@ class SecondOpinion(pa.DataFrameModel):
         unique = ["ticker", "session"]
 
 
-BARS = table("raw.bars", Bars, key=("ticker", "session"), unit="ticker", volatile=("fetched_at",))
-ACTIONS = table("raw.actions", Actions, key=("ticker", "session", "kind"), unit="ticker")
-REVISIONS = table("raw.revisions", Revisions, key=("ticker", "session", "superseded_at"), unit="ticker")
+BARS = table(
+    "raw.bars",
+    Bars,
+    key=("ticker", "session"),
+    unit="ticker",
+    volatile=("fetched_at",),
+    regained="asks the source for the whole history again",
+)
+ACTIONS = table(
+    "raw.actions",
+    Actions,
+    key=("ticker", "session", "kind"),
+    unit="ticker",
+    regained="asks the source for the whole history again",
+)
+REVISIONS = table(
+    "raw.revisions",
+    Revisions,
+    key=("ticker", "session", "superseded_at"),
+    unit="ticker",
+    lost="what a source said before it revised it",
+    regained="begins a new one",
+)
 QUARANTINE = table(
-    "raw.quarantine", Quarantine, key=("ticker", "session", "reason"), unit="ticker", volatile=("fetched_at",)
+    "raw.quarantine",
+    Quarantine,
+    key=("ticker", "session", "reason"),
+    unit="ticker",
+    volatile=("fetched_at",),
+    lost="what was refused of earlier answers",
+    regained="begins a new one",
 )
 COVERAGE = table("raw.coverage", Coverage, key=("ticker",), unit="ticker")
 SECOND_OPINION = table(
-    "raw.second_opinion", SecondOpinion, key=("ticker", "session"), unit="ticker", volatile=("fetched_at",)
+    "raw.second_opinion",
+    SecondOpinion,
+    key=("ticker", "session"),
+    unit="ticker",
+    volatile=("fetched_at",),
+    regained="asks for it again",
 )

@@ -32,8 +32,9 @@ def decided(tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.Mo
         assert world.run(instance, "refresh_bars", tickers=[ticker]).success
         assert world.run(instance, "prepare", tickers=[ticker]).success
     plant(world.warehouse, forecasts(DAYS[-60:]))
-    job = fresh_defs(world.environment).resolve_job_def("daily_signals")
-    assert job.execute_in_process(instance=instance, tags=range_tags(str(DAYS[-60]), str(LAST))).success
+    job = fresh_defs().resolve_job_def("daily_signals")
+    with world.entered():
+        assert job.execute_in_process(instance=instance, tags=range_tags(str(DAYS[-60]), str(LAST))).success
     return world
 
 

@@ -1,5 +1,6 @@
 """The raw step: one bad ticker never stops the others, and is never marked as done."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,9 @@ def test_one_failing_ticker_leaves_the_others_materialised(instance: dg.DagsterI
 
 def test_a_holding_that_the_source_lacks_fails_nothing(instance: dg.DagsterInstance, world: World) -> None:
     assert world.run(instance, "refresh_bars", tickers=["QQQ"]).success
-    job = fresh_defs(world.environment).resolve_job_def("refresh_bars")
-    result = job.execute_in_process(instance=instance, partition_key=HOLDINGS[0], raise_on_error=False)
+    job = fresh_defs().resolve_job_def("refresh_bars")
+    with world.entered():
+        result = job.execute_in_process(instance=instance, partition_key=HOLDINGS[0], raise_on_error=False)
     assert result.success
     assert materialised(instance) == [{"QQQ"}] * len(TABLES)
     assert world.warehouse.read(raw.COVERAGE, [HOLDINGS[0]])["status"].to_list() == ["failed"]
@@ -104,8 +106,9 @@ def test_a_second_run_changes_no_file(instance: dg.DagsterInstance, world: World
 def test_a_wrong_market_stops_the_run_before_a_bar_is_written(instance: dg.DagsterInstance, world: World) -> None:
     world.run(instance, "refresh_bars", tickers=["QQQ"])
     sync_tickers(instance, world.warehouse)
-    job = fresh_defs({**world.environment, "ALPHA_SOURCE": "simulated"}).resolve_job_def("refresh_bars")
-    result = job.execute_in_process(instance=instance, tags=range_tags("QQQ", "SPY"), raise_on_error=False)
+    job = fresh_defs().resolve_job_def("refresh_bars")
+    with World(replace(world.settings, source="simulated")).entered():
+        result = job.execute_in_process(instance=instance, tags=range_tags("QQQ", "SPY"), raise_on_error=False)
     assert not result.success
     assert "holds the market files" in failures(result)[0]
     assert world.warehouse.units(raw.BARS) == ["QQQ"]

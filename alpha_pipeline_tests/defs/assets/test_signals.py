@@ -124,8 +124,9 @@ def test_before_the_first_bar_nothing_is_made(instance: dg.DagsterInstance, worl
 
 
 def test_of_a_range_the_sessions_that_have_bars_are_made(instance: dg.DagsterInstance, decided: World) -> None:
-    job = fresh_defs(decided.at(NEXT_YEAR).environment).resolve_job_def("daily_signals")
-    assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-23", "2017-01-04")).success
+    job = fresh_defs().resolve_job_def("daily_signals")
+    with decided.at(NEXT_YEAR).entered():
+        assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-23", "2017-01-04")).success
     held = decided.warehouse.read(signals.QQQ_POSITION)["session"].to_list()
     assert held == [dt.date(2016, 11, 23), dt.date(2016, 11, 25)]
     assert decided.warehouse.units(signals.QQQ_POSITION) == ["2016"]
@@ -136,8 +137,9 @@ def test_of_a_range_the_sessions_that_have_bars_are_made(instance: dg.DagsterIns
 
 def test_a_week_of_sessions_is_one_run(instance: dg.DagsterInstance, decided: World) -> None:
     runs = instance.get_runs_count()
-    job = fresh_defs(decided.environment).resolve_job_def("daily_signals")
-    assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-21", "2016-11-25")).success
+    job = fresh_defs().resolve_job_def("daily_signals")
+    with decided.entered():
+        assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-21", "2016-11-25")).success
     assert instance.get_runs_count() == runs + 1
     # Thursday was Thanksgiving.
     week = {"2016-11-21", "2016-11-22", "2016-11-23", "2016-11-25"}
@@ -147,8 +149,9 @@ def test_a_week_of_sessions_is_one_run(instance: dg.DagsterInstance, decided: Wo
 
 
 def test_the_newest_position_of_a_run_carries_its_run_card(instance: dg.DagsterInstance, decided: World) -> None:
-    job = fresh_defs(decided.environment).resolve_job_def("daily_signals")
-    assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-23", "2016-11-25")).success
+    job = fresh_defs().resolve_job_def("daily_signals")
+    with decided.entered():
+        assert job.execute_in_process(instance=instance, tags=range_tags("2016-11-23", "2016-11-25")).success
     newest = shown(instance, signals.QQQ_POSITION.asset_key, "2016-11-25")
     assert newest["run_card_digest"] == digest(run_card(decided.warehouse))
     for words in ("replayed: identical", "strong buy: decided", newest["run_card_digest"], "alpha explain 2016-11-25"):

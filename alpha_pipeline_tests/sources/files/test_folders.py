@@ -106,7 +106,7 @@ def test_one_stray_or_broken_file_is_named_and_the_others_go_on(
     assert readings.pop("QQQ.csv") == ""
     assert {name: " ".join(why.split()[:4]) for name, why in readings.items()} == {
         "README.md": "is no *.parquet or",
-        "SPY.parquet": "cannot be read: parquet:",
+        "SPY.parquet": "cannot be read: Parquet",
         "AMD.xlsx": "is no *.parquet or",
         "notes.txt": "names no columns that",
         "MU.csv": "holds no row below",

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from alpha_pipeline import doctor
-from alpha_pipeline.doctor import examine
+from alpha_pipeline.doctor import folders
+from alpha_pipeline.doctor.examination import examine
+from alpha_pipeline.doctor.finding import Finding
 from alpha_pipeline.errors import ExperimentError
 from alpha_pipeline.models import spec
 from alpha_pipeline.models.spec import load_experiments
@@ -39,14 +40,14 @@ def test_a_malformed_experiment_is_named_by_the_loader_and_by_the_doctor(
         load_experiments(experiments)
     assert "\n" not in str(caught.value)
     findings = {f.what: f for f in examine(load_settings({"ALPHA_WAREHOUSE": str(tmp_path / "fresh")}, {}))}
-    assert findings["experiments"] == doctor.Finding("experiments", False, str(caught.value))
+    assert findings["experiments"] == Finding("experiments", False, str(caught.value))
     assert findings["warehouse"].is_ok, "the rest is looked at all the same"
 
 
 def test_too_little_room_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings({"ALPHA_WAREHOUSE": str(tmp_path / "not" / "yet")}, {})
     assert {f.what: f.is_ok for f in examine(settings)}["disk"] is True
-    monkeypatch.setattr(doctor, "LOW_DISK_BYTES", 10**18)
+    monkeypatch.setattr(folders, "LOW_DISK_BYTES", 10**18)
     finding = next(f for f in examine(settings) if f.what == "disk")
     assert not finding.is_ok
     assert f"GB free at {tmp_path}: free some" in finding.detail
