@@ -50,7 +50,9 @@ def look(patient: Patient) -> Iterator[Finding]:
             False,
             f"among the objects lie {_listed(others)}, which are none and are never read. Move them elsewhere, or "
             "let `alpha doctor --mend` set them aside",
-            lambda: "; ".join(set_aside(warehouse.root, path, now) for path in others),
+            lambda: "; ".join(
+                set_aside(warehouse.root, path, now) for path in others if path.is_symlink() or path.exists()
+            ),
         )
     for path, table in kept_aside(warehouse, TABLES):
         yield Finding("set aside", True, f"{path}: {table.lost}; a sound copy may take its place, or delete it")
@@ -93,14 +95,14 @@ def _glanced_at(warehouse: Warehouse) -> list[Damage]:
 
 
 def artifacts(patient: Patient) -> Iterator[Finding]:
-    """Cards without weights, weights without a card, and cards that cannot be read."""
+    """Cards without weights, and cards that cannot be read; of a deep look the objects' findings say it."""
     warehouse = patient.warehouse
     bad: list[Path] = []
     n_cards = 0
     for card in sorted(warehouse.objects.path("models").glob("*/*/*.json")):
         n_cards += 1
         weights = card.with_suffix(".safetensors")
-        if not (weights.is_file() and weights.stat().st_size and _is_json(card)):
+        if not patient.is_deep and not (weights.is_file() and weights.stat().st_size and _is_json(card)):
             bad += [path for path in (card, weights) if path.is_file()]
     if bad:
         yield Finding(
