@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # One thread per test process: two workers on two cores, and the same bits everywhere.
 TEST_ENV := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: run test test-slow test-all ui lint types format clean always
+.PHONY: run test test-slow test-all ui lint types format lock advisories clean always
 
 run: $(STAMP)
 	$(BIN)/alpha run --source simulated
@@ -35,6 +35,15 @@ types: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# What is locked stays where pyproject.toml allows it; `make lock UPGRADE=--upgrade` takes the newest of everything.
+lock: $(STAMP)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --constraints constraints.txt --no-emit-package torch \
+		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --output-file requirements.lock --quiet $(UPGRADE)
+
+advisories: $(STAMP)
+	$(BIN)/python .ci/advisories.py $(BIN)/uvx
 
 # Read by Dagster's own commands in this folder, some of which insist on a home. One that is there is left alone.
 .env:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes or mends an environment, and installs what pyproject.toml and constraints.txt say: sh environment.sh VENV [PYTHON]
+# Makes or mends an environment, and installs what requirements.lock and constraints.txt pin: sh environment.sh VENV [PYTHON]
 #
 # A sound environment stays, with whatever else was installed in it; one that is not is made anew. Without PYTHON any
 # supported version will do. POSIX sh, because it runs where there may be no Python yet.
@@ -138,19 +138,43 @@ require_pip() {
     fi
 }
 
+# pip is silent for a minute or, where torch comes with CUDA, for many.
+tell_time() {
+    seconds=0
+    while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        seconds=$((seconds + 15))
+        echo "$venv: installing, $seconds s"
+    done
+}
+
+pip_install() {
+    "$interpreter" -m pip install --disable-pip-version-check --quiet --progress-bar off "$@"
+}
+
+# Two calls, since pip takes hashes for all or for none, and torch has many builds of one version. The second finds
+# there all but torch, what that build brings along, and this package, which the locked setuptools builds.
+install_pinned() {
+    pip_install --require-hashes --no-deps --only-binary :all: -r requirements.lock &&
+        pip_install --no-build-isolation -c constraints.txt -e '.[dev]'
+}
+
 install() {
     rm -f "$stamp"
     require_pip
     drop_half_installed
-    "$interpreter" -m pip install --disable-pip-version-check --quiet --progress-bar off \
-        -c constraints.txt -e '.[dev]' ||
+    tell_time &
+    clock=$!
+    trap 'kill "$clock" 2>/dev/null || true' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    install_pinned ||
         fail "Not everything could be installed in $venv, pip says why: make again goes on from there."
     echo "$state" >"$stamp"
 }
 
 place=$(pwd -P)
 state="$place
-$(cat pyproject.toml constraints.txt | cksum)"
+$(cat pyproject.toml constraints.txt requirements.lock | cksum)"
 [ -z "$wanted" ] || find_python
 why=$(fault)
 [ -z "$why" ] || make_environment "$why"

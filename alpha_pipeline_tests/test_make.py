@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OLDEST, BEYOND = (int(minor) for minor in re.findall(r"3\.(\d+)", PROJECT["requires-python"]))
 NEWEST = f"3.{BEYOND - 1}"
 RANGE = f"Python 3.{OLDEST} to {NEWEST}"
-TOOLS = ("cat", "cksum", "cp", "dirname", "grep", "head", "ls", "mkdir", "rm", "sed", "sh", "tail", "touch")
+TOOLS = ("cat", "cksum", "cp", "dirname", "grep", "head", "ls", "mkdir", "rm", "sed", "sh", "sleep", "tail", "touch")
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
@@ -40,6 +41,7 @@ case "$1 $2" in
     "-m pip")
         [ -f "$(dirname "$0")/../has_pip" ] || exit 1
         [ "$3" = --version ] || echo "{version} $*" >>installed.txt
+        [ "$3" = --version ] || [ ! -f linger ] || sleep 1
         [ "$3" = --version ] || [ ! -f refuse ] ;;
 esac
 """
@@ -101,9 +103,13 @@ class Checkout:
         path.chmod(0o755)
         return path
 
-    def installations(self) -> int:
+    def calls(self) -> list[str]:
+        """What pip was called with to install something."""
         log = self.root / "installed.txt"
-        return len(log.read_text().splitlines()) if log.exists() else 0
+        return log.read_text().splitlines() if log.exists() else []
+
+    def installations(self) -> int:
+        return sum("requirements.lock" in call for call in self.calls())
 
 
 @pytest.fixture
@@ -111,7 +117,7 @@ def checkout(tmp_path: Path) -> Checkout:
     root, tools = tmp_path / "a checkout", tmp_path / "tools"
     root.mkdir()
     tools.mkdir()
-    for name in ("Makefile", "environment.sh", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "environment.sh", "pyproject.toml", "constraints.txt", "requirements.lock"):
         shutil.copy(ROOT / name, root)
     for tool in TOOLS:
         (tools / tool).symlink_to(str(shutil.which(tool)))
@@ -143,12 +149,32 @@ def test_a_fresh_checkout_gets_an_environment_and_the_packages(checkout: Checkou
     assert checkout.installations() == 1
 
 
+def test_all_but_torch_is_installed_by_its_hash_and_built_by_nothing_newer(made: Checkout) -> None:
+    locked, rest = made.calls()
+    assert {"--require-hashes", "--no-deps", "--only-binary"} < set(locked.split())
+    assert "--no-build-isolation" in rest
+    assert "-c constraints.txt -e .[dev]" in rest
+
+
+def test_a_long_installation_says_that_it_goes_on(checkout: Checkout) -> None:
+    """Into a pipe too; what tells the time ends with what it is told of."""
+    script = checkout.root / "environment.sh"
+    assert "sleep 15" in script.read_text()
+    script.write_text(script.read_text().replace("sleep 15", "sleep 0.4"))
+    checkout.python("python3", "3.12")
+    (checkout.root / "linger").touch()
+    begin = time.monotonic()
+    told = checkout.make().splitlines()
+    assert told[1:3] == [".venv: installing, 15 s", ".venv: installing, 30 s"]
+    assert time.monotonic() - begin < 10
+
+
 def test_a_second_call_does_nothing(made: Checkout) -> None:
     assert made.make() == ""
     assert made.installations() == 1
 
 
-@pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml"])
+@pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml", "requirements.lock"])
 def test_other_requirements_are_installed_into_the_same_environment(made: Checkout, changed: str) -> None:
     with (made.root / changed).open("a") as file:
         file.write("# another pin\n")
@@ -330,6 +356,7 @@ def test_environments_of_two_names_stand_side_by_side(made: Checkout) -> None:
 def test_a_real_environment_is_made_mended_and_kept(checkout: Checkout) -> None:
     (checkout.root / "backend.py").write_text(BACKEND)
     (checkout.root / "constraints.txt").write_text("")
+    (checkout.root / "requirements.lock").write_text("")
     build = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     wanted = f'requires-python = "{PROJECT["requires-python"]}"'
     project = f'[project]\nname = "probe"\nversion = "1"\n{wanted}\n[project.optional-dependencies]\ndev = []\n'
