@@ -28,6 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _RESTARTS = 2
 _LOOKS: Final = 10  # at the signs of life within the silence that is allowed
+_LATE: Final = 5  # times the wait between two looks
 _ROOM = 256  # tasks; twice the slots of the largest stack, so that who waits takes a slot the moment it is free
 
 
@@ -48,7 +49,7 @@ class Crew:
         self._device = device
         self._silence = silence
         self._heartbeats: Heartbeats | None = None
-        self._heard = time.monotonic()
+        self._heard = self._awake = time.monotonic()
         self.is_hung = False
         self._pool: ProcessPoolExecutor | None = None
         self._pool_of: WeakKeyDictionary[Future[Artifact], ProcessPoolExecutor] = WeakKeyDictionary()
@@ -87,11 +88,15 @@ class Crew:
     def wait(self, running: Collection[Future[Artifact]]) -> set[Future[Artifact]]:
         """Wait until some are finished; those. A worker that hangs is killed, and its pool breaks."""
         done: set[Future[Artifact]] = set()
-        while running and not (done := wait(running, self._silence / _LOOKS, FIRST_COMPLETED).done):
+        looked, each = time.monotonic(), self._silence / _LOOKS
+        while running and not (done := wait(running, each, FIRST_COMPLETED).done):
+            before, looked = looked, time.monotonic()
+            if looked - before > _LATE * each:  # this process was stopped, and its workers with it
+                self._awake = looked
             if self._pool is None or self._heartbeats is None:
                 continue
             pids = _processes(self._pool)
-            if self._heartbeats.silent(self._silence, self._heard, pids):
+            if self._heartbeats.silent(self._silence, self._heard, pids, self._awake):
                 _LOGGER.warning(
                     "A worker said nothing for %g s: it is replaced, and its fold trained again.", self._silence
                 )

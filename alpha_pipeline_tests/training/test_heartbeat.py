@@ -44,6 +44,23 @@ def test_workers_that_never_came_to_their_task_are_silent(heartbeats: Heartbeats
     assert heartbeats.silent(60.0, now - 61.0, pids) == pids
 
 
+def test_what_passed_while_the_trainer_was_stopped_too_is_no_silence(heartbeats: Heartbeats) -> None:
+    now, pids = time.monotonic(), [os.getpid(), OTHER]
+    heartbeats.sign(0, now - 3600.0)
+    assert heartbeats.silent(60.0, now, pids, awake=now - 59.0) == []
+    assert heartbeats.silent(60.0, now, pids, awake=now - 61.0) == [os.getpid()]
+    heartbeats._begun = now - 3600.0
+    rest()
+    assert heartbeats.silent(60.0, now - 3600.0, pids, awake=now - 59.0) == []
+
+
+def test_a_worker_that_ended_with_the_lock_in_its_hands_stops_no_trainer(heartbeats: Heartbeats) -> None:
+    beat()
+    with heartbeats._lock:  # not to be had twice, by the same process either
+        assert heartbeats.silent(60.0, time.monotonic(), [os.getpid()]) == []
+        rest()
+
+
 def test_a_process_that_is_no_worker_says_nothing() -> None:
     beat()
     rest()
