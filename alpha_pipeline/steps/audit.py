@@ -27,6 +27,7 @@ from alpha_pipeline.evaluation.audit.stored import Rebuilt, stored_cards, stored
 from alpha_pipeline.evaluation.audit.suite import Bench, Planted, probes
 from alpha_pipeline.evaluation.audit.world import World
 from alpha_pipeline.portfolio.strategies import SignalRows
+from alpha_pipeline.settings import machine_now
 from alpha_pipeline.sources.simulated import oracle, simulate
 from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.features import MARKET_TICKERS
@@ -231,7 +232,9 @@ def _probes(held: _Held, pipeline: Pipeline, now: dt.datetime) -> dict[str, tupl
         # When a forecast was made is not among the fingerprints, and every day settles more of them.
         "stored_live_rows": (
             _hash([code, str(now.date()), *_live(held.forecasts)]),
-            lambda: stored_live_rows(held.forecasts, _figures_before(held.warehouse, "stored_live_rows"), now),
+            lambda: stored_live_rows(
+                held.forecasts, _figures_before(held.warehouse, "stored_live_rows"), now, machine_now()
+            ),
         ),
     }
     return {name: (looked[name], probe) for name, probe in of_pipeline.items()} | of_held

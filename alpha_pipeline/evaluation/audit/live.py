@@ -64,29 +64,38 @@ def _forecast(expected_return: float) -> pl.DataFrame:
     return pl.DataFrame({name: [said.get(name)] for name in SCHEMA}, schema=SCHEMA)
 
 
-def stored_live_rows(forecasts: pl.DataFrame, before: Figures, now: dt.datetime) -> Finding:
+def stored_live_rows(forecasts: pl.DataFrame, before: Figures, now: dt.datetime, clock: dt.datetime) -> Finding:
     """The live rows held at the last audit are held still, and each was made in time.
+
+    Under a clock that was set back, as in a replay, live rows appear that are dated before the last audit. Nothing was
+    rewritten by that, and it is said as what it is, once those that were held then are found as they were.
 
     Args:
         forecasts: rows of `forecasts.daily`.
         before: the figures of the last audit; none at first.
-        now: the clock's time. Rows made within a day are left to the next audit: a run that began before may still
-            be writing.
+        now: the clock's time, which may be a replayed one. Rows made within a day are left to the next audit: a run
+            that began before may still be writing.
+        clock: the machine's time. A last audit that was later than this does not bind those that follow.
 
     Returns:
-        The figures to hand to the next audit: `made_through` (ISO time), and `rows` and `digest` of the live rows made
-        until then.
+        The figures to hand to the next audit: `made_through` (ISO time; a replay does not set it back), and `rows` and
+        `digest` of the live rows made until then.
     """
     live = forecasts.filter("is_live")
     until = now - SETTLING
-    wrong = []
+    wrong, added = [], 0
     if "made_through" in before:
-        then = live.filter(pl.col("made_at") <= dt.datetime.fromisoformat(str(before["made_through"])))
+        through = dt.datetime.fromisoformat(str(before["made_through"]))
+        then = live.filter(pl.col("made_at") <= through)
         if _digest(then) != before["digest"]:
-            wrong.append(
-                f"live forecasts made until {before['made_through']} are not what they were: {before['rows']} rows "
-                f"then, {then.height} now, or other values"
-            )
+            added = _added(then, before, now) if now < through + SETTLING else 0
+            if not added:
+                wrong.append(
+                    f"live forecasts made until {before['made_through']} are not what they were: {before['rows']} rows "
+                    f"then, {then.height} now, or other values"
+                )
+        if until < through <= clock:
+            until = through
     wrong += _out_of_time(live)
     settled = live.filter(pl.col("made_at") <= until)
     figures: Figures = {"made_through": until.isoformat(), "rows": settled.height, "digest": _digest(settled)}
@@ -94,7 +103,29 @@ def stored_live_rows(forecasts: pl.DataFrame, before: Figures, now: dt.datetime)
         figures |= before
     elif live.is_empty():
         return Finding(STORED_LIVE, "nothing", "no forecast was made live yet", figures)
+    elif added:
+        return Finding(
+            STORED_LIVE,
+            "warning",
+            f"the clock was set back: it says {now:%Y-%m-%d %H:%M} UTC, and an audit was made when it said "
+            f"{through + SETTLING:%Y-%m-%d %H:%M}. {added:,} live forecasts were made since by the earlier time, as in "
+            f"a replay by ALPHA_NOW; the {before['rows']:,} held then are as they were",
+            {**figures, "wrong": 0, "set_back": added},
+        )
     return judged(STORED_LIVE, wrong, f"{live.height:,} live forecasts are as they were made, each in time", figures)
+
+
+def _added(then: pl.DataFrame, before: Figures, now: dt.datetime) -> int:
+    """How many live rows were added by a clock that was set back to now; 0 where others are not as they were.
+
+    What it made is the newest that is dated until now, for it makes nothing that is held live already.
+    """
+    more = then.height - int(before["rows"])
+    if more <= 0:
+        return 0
+    earlier, later = (then.filter(is_earlier) for is_earlier in (pl.col("made_at") <= now, pl.col("made_at") > now))
+    kept = pl.concat([earlier.sort("made_at").head(max(0, earlier.height - more)), later])
+    return more if kept.height == before["rows"] and _digest(kept) == before["digest"] else 0
 
 
 def _digest(live: pl.DataFrame) -> str:

@@ -120,9 +120,69 @@ def test_a_live_row_that_gains_an_empty_column_is_the_same_and_one_that_changes_
         }
     )
     now = made + dt.timedelta(days=3)
-    first = stored_live_rows(before, {}, now)
+    first = stored_live_rows(before, {}, now, now)
     assert first.verdict == "ok"
     wider = before.with_columns(low_90=pl.lit(None, pl.Float64))
-    assert stored_live_rows(wider, first.figures, now).verdict == "ok"
+    assert stored_live_rows(wider, first.figures, now, now).verdict == "ok"
     changed = before.with_columns(expected_return=pl.lit(-0.002))
-    assert stored_live_rows(changed, first.figures, now).verdict == "bad"
+    assert stored_live_rows(changed, first.figures, now, now).verdict == "bad"
+
+
+def live(*days: int, expected_return: float = 0.001) -> pl.DataFrame:
+    """A live forecast for each of some sessions, made an hour after its close."""
+    rows = [("ridge", "QQQ", after(day), 1, expected_return, evening(day), True) for day in days]
+    schema = {
+        "model": pl.String(),
+        "ticker": pl.String(),
+        "session": pl.Date(),
+        "horizon": pl.Int64(),
+        "expected_return": pl.Float64(),
+        "made_at": pl.Datetime("us", "UTC"),
+        "is_live": pl.Boolean(),
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def after(day: int) -> dt.date:
+    return calendar.offset(DAYS[0], day)
+
+
+def evening(day: int) -> dt.datetime:
+    return calendar.close_time(after(day)) + dt.timedelta(hours=1)
+
+
+@pytest.mark.parametrize("held", [(), (20,), (0, 20)])
+def test_live_rows_of_a_replay_are_the_clocks_doing_and_no_leak(held: tuple[int, ...]) -> None:
+    clock = evening(40)
+    first = stored_live_rows(live(*held), {}, clock, clock)
+    found, rows = first, live(*held)
+    for day in (5, 6):  # one replayed after the other
+        rows = pl.concat([rows, live(day)])
+        found = stored_live_rows(rows, found.figures, evening(day), clock)
+        assert (found.verdict, found.figures["set_back"]) == ("warning", 1)
+        assert f"the clock was set back: it says {evening(day):%Y-%m-%d %H:%M} UTC" in found.words
+        assert found.figures["made_through"] == first.figures["made_through"]
+    assert stored_live_rows(rows, found.figures, evening(6), clock).verdict == "ok"
+    back = evening(41)
+    assert stored_live_rows(rows, found.figures, back, back).verdict == "ok"
+
+
+@pytest.mark.parametrize("day", [0, 20])
+def test_a_live_row_that_is_rewritten_in_a_replay_is_found(day: int) -> None:
+    clock = evening(40)
+    first = stored_live_rows(live(0, 20), {}, clock, clock)
+    changed = pl.concat([live(day, expected_return=0.05), live(20 - day), live(5)])
+    for rows in (changed, changed.filter(session=after(5)), live(20, 5)):
+        found = stored_live_rows(rows, first.figures, evening(5), clock)
+        assert found.verdict == "bad"
+        assert "are not what they were" in found.words
+        assert stored_live_rows(live(0, 20), found.figures, clock, clock).verdict == "ok"
+
+
+def test_an_audit_by_a_clock_that_was_ahead_binds_those_after_it_no_longer() -> None:
+    clock, ahead = evening(10), evening(40)
+    found = stored_live_rows(live(0), {}, ahead, clock)
+    found = stored_live_rows(live(0, 9, 10), found.figures, clock, clock)
+    assert found.verdict == "warning"
+    found = stored_live_rows(live(0, 9, 10, 11), found.figures, evening(11), evening(11))
+    assert (found.verdict, found.figures["rows"]) == ("ok", 3)
