@@ -377,6 +377,8 @@ def test_an_empty_year_stops_nothing_and_the_doctor_mends_it(tmp_path: Path, sim
     assert Warehouse(tmp_path / "held").units(QQQ_POSITION) == ["2016"]
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_an_audit_says_what_each_probe_found_and_its_exit_code_whether_the_future_leaks(
     tmp_path: Path, simulated: Path
 ) -> None:
@@ -544,6 +546,8 @@ def test_a_forecast_is_explained_in_the_terminal_and_on_a_page(world: World, tmp
         assert_refused(alpha("explain", "--warehouse", world.warehouse, *arguments), 1, *words)
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.6)
 def test_a_second_run_changes_no_object(world: World) -> None:
     folders = [world.warehouse / name for name in ("tables", "models")]
     before = on_disk(*folders)

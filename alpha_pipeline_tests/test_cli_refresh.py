@@ -179,6 +179,8 @@ def yahoo() -> Iterator[LoopbackYahoo]:
     forget(server.listings)
 
 
+@pytest.mark.slow
+@pytest.mark.minutes(0.2)
 def test_a_holding_that_answers_404_for_good_is_told_wherever_a_person_looks(
     yahoo: LoopbackYahoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ last, so an artifact whose card reads is whole. A model shared by all tickers of
 """
 
 import datetime as dt
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from alpha_pipeline.models.architectures import is_shared
 from alpha_pipeline.models.spec import Experiment
 from alpha_pipeline.settings import WORKER_SILENCE_S, Profile
 from alpha_pipeline.steps.bars import final_bars
-from alpha_pipeline.training.artifact import Artifact, read_artifact, read_card
+from alpha_pipeline.training.artifact import Artifact, ArtifactError, plain_card, read_artifact
 from alpha_pipeline.training.trainer import Chain, Progress, TrainingResult, train
 from alpha_pipeline.warehouse.store import Warehouse, span
 from alpha_pipeline.warehouse.tables.forecasts import FORWARD
@@ -219,8 +220,12 @@ def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str)
     """
     for name in (ticker, ALL):
         card = warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json")
-        if card is not None:
-            return read_card(card).config_hash
+        if card is None:
+            continue
+        try:
+            return str(json.loads(plain_card(card))["config_hash"])
+        except (ValueError, KeyError, TypeError):
+            raise ArtifactError(model_id, "its card is malformed") from None
     return None
 
 

@@ -81,7 +81,7 @@ class LocalObjects:
             os.replace(temporary, path)  # noqa: PTH105  the tests make this very call fail
         except BaseException as error:
             Path(temporary).unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.filename is None:  # a full disk says not of what
+            if isinstance(error, OSError) and error.errno and error.filename is None:  # a full disk says not of what
                 error.filename = str(path)
             raise
         _sync_folder(path.parent)

@@ -25,6 +25,7 @@ from alpha_pipeline.steps.pipeline import PIPELINE
 from alpha_pipeline.steps.progress import Progress, watching
 from alpha_pipeline.steps.results import write_ledger
 from alpha_pipeline.training import fitting, trainer
+from alpha_pipeline.training.artifact import plain_card, sealed_card
 from alpha_pipeline.universe import VIX
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables.audit import AUDIT
@@ -170,7 +171,7 @@ def _edit(warehouse: Warehouse, key: str, old: bytes, new: bytes) -> None:
     assert old in data
     # A fingerprint of the stored members is made of their names.
     warehouse.objects.delete(key)
-    warehouse.objects.put(key.replace(".json", "x.json"), data.replace(old, new))
+    warehouse.objects.put(key.replace(".json", "x.json"), sealed_card(plain_card(data).replace(old, new)))
 
 
 def test_a_member_trained_on_its_own_fold_is_found(held: Warehouse) -> None:

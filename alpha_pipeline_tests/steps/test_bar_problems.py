@@ -16,6 +16,7 @@ from alpha_pipeline.steps.bar_problems import NAMES_SAID, SENTENCES_SAID, BarPro
 from alpha_pipeline.steps.outcomes import IngestReport, reason, record_failure
 from alpha_pipeline.steps.refresh import refresh
 from alpha_pipeline.universe import CORE
+from alpha_pipeline.warehouse.seal import sealed
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline.warehouse.tables import raw
 from alpha_pipeline.warehouse.tickers import add, followed, remove
@@ -207,7 +208,8 @@ def test_a_warehouse_written_before_these_columns_goes_on(warehouse: Warehouse, 
         row = row.with_columns(ticker=pl.lit(ticker), status=pl.lit(status), detail=pl.lit("HTTP 500"))
         buffer = io.BytesIO()
         row.write_parquet(buffer, metadata={"alpha.content": "old", "alpha.inputs": ""})
-        warehouse.objects.put(warehouse.key(raw.COVERAGE, ticker), buffer.getvalue())
+        key = warehouse.key(raw.COVERAGE, ticker)
+        warehouse.objects.put(key, sealed(key, buffer.getvalue()))
     raw.COVERAGE.validate(warehouse.read(raw.COVERAGE), "every unit")
     assert bar_problems(warehouse).sentences == (f"1 of {len(CORE)} failed: SPY (HTTP 500).",)
     record_failure(warehouse, "SPY", SourceError("HTTP 500"), LAST)

@@ -173,7 +173,7 @@ def submitted(device: Stacks, *tickers: str) -> list[Future[Artifact]]:
 )
 def test_what_is_stacked_where(kind: str, device: str, slots: int | None, crew: type[Crew]) -> None:
     made = experiment(kind)
-    assert type(trainer._crew([Chain(made, samples_of(made), 0, ())], 2, device, slots)) is crew
+    assert type(trainer._crew([Chain(made, samples_of(made), 0, ())], 2, device, slots, 60.0)) is crew
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
