@@ -15,6 +15,7 @@ from alpha_pipeline.errors import DamageError
 from alpha_pipeline.steps.luck import ALL_TRIALS
 from alpha_pipeline.steps.proof import FOLLOWER
 from alpha_pipeline.steps.taking_over import take_over
+from alpha_pipeline.steps.training import stem_of
 from alpha_pipeline.training.artifact import ArtifactError, read_artifact
 from alpha_pipeline.warehouse.aside import FOLDER, set_aside
 from alpha_pipeline.warehouse.store import Warehouse
@@ -132,5 +133,7 @@ def _models(warehouse: Warehouse) -> Iterator[Damage]:
         except OSError as error:
             yield Damage(card, str(said(f"{error.strerror}: {error.filename}")))
         else:
-            if artifact.card.model_id != card.stem:
-                yield Damage(card, str(said(f"it is {artifact.card.model_id} under another name")))
+            own = artifact.card
+            if card != warehouse.objects.path(f"{stem_of(own.experiment, own.ticker, own.model_id)}.json"):
+                whose = f"{own.experiment}/{own.ticker}/{own.model_id}"
+                yield Damage(card, str(said(f"it is {whose} under another name")))

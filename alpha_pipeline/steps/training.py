@@ -198,12 +198,15 @@ def load_artifact(warehouse: Warehouse, experiment: str, ticker: str, model_id: 
     Raises:
         ArtifactError: it is stored but cannot be read, or is another one.
     """
-    stem = _stem(experiment, ticker, model_id)
+    stem = stem_of(experiment, ticker, model_id)
     card = warehouse.objects.get(f"{stem}.json")
     weights = warehouse.objects.get(f"{stem}.safetensors")
     if card is None or weights is None:
         return None
-    return read_artifact(card, weights).require(experiment, ticker, model_id)
+    try:
+        return read_artifact(card, weights).require(experiment, ticker, model_id)
+    except ArtifactError as error:
+        raise ArtifactError(f"{experiment}/{ticker}/{model_id}", error.detail) from None
 
 
 def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str) -> str | None:
@@ -219,7 +222,7 @@ def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str)
         ArtifactError: its card is not what was stored.
     """
     for name in (ticker, ALL):
-        card = warehouse.objects.get(f"{_stem(experiment, name, model_id)}.json")
+        card = warehouse.objects.get(f"{stem_of(experiment, name, model_id)}.json")
         if card is None:
             continue
         try:
@@ -232,7 +235,7 @@ def config_of(warehouse: Warehouse, experiment: str, ticker: str, model_id: str)
 def save_artifact(warehouse: Warehouse, artifact: Artifact) -> None:
     """Store an artifact, its card last."""
     card = artifact.card
-    stem = _stem(card.experiment, card.ticker, card.model_id)
+    stem = stem_of(card.experiment, card.ticker, card.model_id)
     warehouse.objects.put(f"{stem}.safetensors", artifact.weights)
     warehouse.objects.put(f"{stem}.json", artifact.card_json)
 
@@ -242,7 +245,8 @@ def folder_of(experiment: str, ticker: str) -> str:
     return f"models/{experiment}/{quote(ticker, safe='')}"
 
 
-def _stem(experiment: str, ticker: str, model_id: str) -> str:
+def stem_of(experiment: str, ticker: str, model_id: str) -> str:
+    """The keys of a member's two objects, without their suffixes."""
     return f"{folder_of(experiment, ticker)}/{model_id}"
 
 

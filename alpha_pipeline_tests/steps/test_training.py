@@ -8,7 +8,9 @@ from alpha_pipeline.errors import NotEnoughDataError
 from alpha_pipeline.models.spec import Experiment, load_experiments
 from alpha_pipeline.sources.simulated import simulate
 from alpha_pipeline.steps import training
-from alpha_pipeline.steps.training import courses, load_artifact, ticker_samples, train_experiment
+from alpha_pipeline.steps.soundness import damages
+from alpha_pipeline.steps.training import courses, load_artifact, stem_of, ticker_samples, train_experiment
+from alpha_pipeline.training.artifact import plain_card, sealed_card
 from alpha_pipeline.training.trainer import TrainingResult
 from alpha_pipeline.warehouse.store import Warehouse
 from alpha_pipeline_tests.pipeline_world import QUICK, FrameSource, build_features, ingest_all, retrained
@@ -81,6 +83,60 @@ def test_weights_without_their_card_are_as_good_as_none(
     found = load_artifact(world, experiment, ticker, model_id)
     assert found is not None
     assert found.card.model_id == model_id
+
+
+def test_another_models_artifact_under_a_name_is_named_and_trained_again(
+    world: Warehouse, ridge: Experiment, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, other_fold, other_ticker = trained(world, ridge).artifacts
+    card, weights = first.card, first.weights
+    stem = stem_of(card.experiment, card.ticker, card.model_id)
+    stored = {key: world.objects.get(key) for key in world.objects.list("models")}
+    flipped = bytearray(weights)
+    flipped[-1] ^= 1
+    plain = plain_card(first.card_json)
+    claims: list[tuple[str, object, str]] = [
+        ("ticker", "^VIX", "its card is that of ridge/^VIX"),
+        ("experiment", "har_x", "its card is that of har_x/QQQ"),
+        ("first_session", other_fold.card.first_session, "its card has the first_session"),
+        ("seed", 1, "its card has the seed 1 and not 0"),
+        ("data_hash", "d", "its card has the data_hash d"),
+        ("code_version", "9", "its card has the code_version 9"),
+    ]
+    damaged: list[tuple[str, bytes, bytes]] = [
+        ("its card is that of ridge/QQQ", other_fold.card_json, other_fold.weights),
+        ("its card is that of ridge/^VIX", other_ticker.card_json, other_ticker.weights),
+        ("the weights are not those", first.card_json, other_fold.weights),
+        ("the weights are not those", first.card_json, weights[:-8]),
+        ("the weights are not those", first.card_json, bytes(flipped)),
+        ("its card is not what was stored", first.card_json.replace(b"QQQ", b"SPY"), weights),
+        ("malformed at of_a_newer_version", sealed_card(plain.replace(b"{", b'{"of_a_newer_version": 1,', 1)), weights),
+        # Without its seal, as cards were stored once.
+        *(
+            (words, card.model_copy(update={name: to}).model_dump_json().encode(), weights)
+            for name, to, words in claims
+        ),
+    ]
+    for words, card_json, its_weights in damaged:
+        caplog.clear()
+        world.objects.put(f"{stem}.json", card_json)
+        world.objects.put(f"{stem}.safetensors", its_weights)
+        again = trained(world, ridge)
+        assert (again.n_trained, again.n_found) == (1, 2), words
+        assert words in caplog.text
+        assert card.model_id in caplog.text
+        assert again.artifacts == (first, other_fold, other_ticker)
+        assert {key: world.objects.get(key) for key in stored} == stored
+
+
+def test_a_deep_look_names_a_model_that_lies_in_anothers_folder(world: Warehouse, ridge: Experiment) -> None:
+    artifact = trained(world, ridge).artifacts[0]
+    assert damages(world, ()) == []
+    stem = stem_of("ridge", "^VIX", artifact.card.model_id)
+    world.objects.put(f"{stem}.json", artifact.card_json)
+    world.objects.put(f"{stem}.safetensors", artifact.weights)
+    [damage] = damages(world, ())
+    assert f"it is ridge/QQQ/{artifact.card.model_id} under another name" in damage.said
 
 
 def test_the_device_is_the_one_named() -> None:
