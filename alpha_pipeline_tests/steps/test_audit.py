@@ -19,6 +19,7 @@ from alpha_pipeline.models.spec import load_experiments
 from alpha_pipeline.sources.simulated import SimulatedSource
 from alpha_pipeline.steps import audit as steps
 from alpha_pipeline.steps import bars, features, forecasting, ingest, results, signals, training
+from alpha_pipeline.steps.alerts import session_alerts
 from alpha_pipeline.steps.audit import audit, findings
 from alpha_pipeline.steps.bars import final_bars
 from alpha_pipeline.steps.pipeline import PIPELINE
@@ -241,6 +242,22 @@ def test_live_rows_made_since_are_no_alarm(held: Warehouse) -> None:
     newer = rows.filter(session=LAST).with_columns(session=day, made_at=after_close(day))
     held.write(DAILY, "QQQ", pl.concat([rows, DAILY.conform(newer)]))
     assert said(held, "stored_live_rows")["stored_live_rows"][0] == "ok"
+
+
+def test_a_replayed_day_makes_the_audit_name_the_clock_and_alerts_nobody(held: Warehouse) -> None:
+    later, day = NOW + dt.timedelta(days=30), calendar.offset(LAST, -5)
+    assert said(held, "stored_live_rows", now=later)["stored_live_rows"][0] == "ok"
+    rows = held.read(DAILY, ["QQQ"])
+    replayed = pl.col("session") == day
+    assert not rows.filter(replayed)["is_live"].any()
+    times = pl.when(replayed).then(after_close(day)).otherwise("made_at").cast(pl.Datetime("us", "UTC"))
+    held.objects.delete(held.key(DAILY, "QQQ"))
+    held.write(DAILY, "QQQ", rows.with_columns(is_live=pl.col("is_live") | replayed, made_at=times))
+    verdict, told = said(held, "stored_live_rows", now=after_close(day))["stored_live_rows"]
+    assert verdict == "warning"
+    assert told.startswith("the clock was set back")
+    assert "leak" not in {alert.kind for alert in session_alerts(held, LAST)}
+    assert said(held, "stored_live_rows", now=later + dt.timedelta(days=1))["stored_live_rows"][0] == "ok"
 
 
 def test_a_row_made_before_the_index_had_closed_is_found(held: Warehouse) -> None:

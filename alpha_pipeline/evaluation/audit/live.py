@@ -1,6 +1,7 @@
 """Probes of what was said live: it is never rewritten, and nothing counts as live that was not in time."""
 
 import datetime as dt
+import json
 from typing import Final
 
 import polars as pl
@@ -18,6 +19,7 @@ STORED_LIVE: Final = "stored_live_rows"
 PRINTING: Final = dt.timedelta(minutes=15)
 
 SETTLING: Final = dt.timedelta(days=1)
+_OF: Final = pl.concat_str("model", "ticker", separator=" ")
 
 _DAY: Final = dt.date(2024, 1, 17)
 
@@ -78,8 +80,8 @@ def stored_live_rows(forecasts: pl.DataFrame, before: Figures, now: dt.datetime,
         clock: the machine's time. A last audit that was later than this does not bind those that follow.
 
     Returns:
-        The figures to hand to the next audit: `made_through` (ISO time; a replay does not set it back), and `rows` and
-        `digest` of the live rows made until then.
+        The figures to hand to the next audit: `made_through` (ISO time; a replay does not set it back), and `rows`,
+        `digest` and `counts` (by model and ticker, JSON) of the live rows made until then.
     """
     live = forecasts.filter("is_live")
     until = now - SETTLING
@@ -98,7 +100,12 @@ def stored_live_rows(forecasts: pl.DataFrame, before: Figures, now: dt.datetime,
             until = through
     wrong += _out_of_time(live)
     settled = live.filter(pl.col("made_at") <= until)
-    figures: Figures = {"made_through": until.isoformat(), "rows": settled.height, "digest": _digest(settled)}
+    figures: Figures = {
+        "made_through": until.isoformat(),
+        "rows": settled.height,
+        "digest": _digest(settled),
+        "counts": _counts(settled),
+    }
     if wrong:  # what was found is said again until somebody has looked: the next audit compares with the same rows
         figures |= before
     elif live.is_empty():
@@ -118,14 +125,22 @@ def stored_live_rows(forecasts: pl.DataFrame, before: Figures, now: dt.datetime,
 def _added(then: pl.DataFrame, before: Figures, now: dt.datetime) -> int:
     """How many live rows were added by a clock that was set back to now; 0 where others are not as they were.
 
-    What it made is the newest that is dated until now, for it makes nothing that is held live already.
+    What it made of a model and ticker is the newest that is dated until now, for it makes nothing that is held live
+    already. Audits of earlier versions counted all together.
     """
-    more = then.height - int(before["rows"])
-    if more <= 0:
-        return 0
-    earlier, later = (then.filter(is_earlier) for is_earlier in (pl.col("made_at") <= now, pl.col("made_at") > now))
-    kept = pl.concat([earlier.sort("made_at").head(max(0, earlier.height - more)), later])
-    return more if kept.height == before["rows"] and _digest(kept) == before["digest"] else 0
+    counts: dict[str, int] = json.loads(str(before.get("counts", "null"))) or {"": int(before["rows"])}
+    rows = then.sort("made_at").with_columns(of=pl.lit("") if "" in counts else _OF)
+    dated = pl.col("made_at") <= now
+    n_added = pl.len().over("of").cast(pl.Int64) - pl.col("of").replace_strict(counts, default=0, return_dtype=pl.Int64)
+    is_added = dated & (pl.int_range(pl.len()).over("of") >= dated.sum().over("of").cast(pl.Int64) - n_added)
+    kept = rows.filter(~is_added).drop("of")
+    return then.height - kept.height if _digest(kept) == before["digest"] else 0
+
+
+def _counts(live: pl.DataFrame) -> str:
+    """How many rows there are of each model and ticker, as JSON."""
+    counted = live.group_by(of=_OF).len().sort("of")
+    return json.dumps(dict(counted.iter_rows()), separators=(",", ":"))
 
 
 def _digest(live: pl.DataFrame) -> str:

@@ -128,9 +128,9 @@ def test_a_live_row_that_gains_an_empty_column_is_the_same_and_one_that_changes_
     assert stored_live_rows(changed, first.figures, now, now).verdict == "bad"
 
 
-def live(*days: int, expected_return: float = 0.001) -> pl.DataFrame:
+def live(*days: int, expected_return: float = 0.001, ticker: str = "QQQ") -> pl.DataFrame:
     """A live forecast for each of some sessions, made an hour after its close."""
-    rows = [("ridge", "QQQ", after(day), 1, expected_return, evening(day), True) for day in days]
+    rows = [("ridge", ticker, after(day), 1, expected_return, evening(day), True) for day in days]
     schema = {
         "model": pl.String(),
         "ticker": pl.String(),
@@ -165,6 +165,24 @@ def test_live_rows_of_a_replay_are_the_clocks_doing_and_no_leak(held: tuple[int,
     assert stored_live_rows(rows, found.figures, evening(6), clock).verdict == "ok"
     back = evening(41)
     assert stored_live_rows(rows, found.figures, back, back).verdict == "ok"
+
+
+def test_another_ticker_at_the_very_time_of_a_replay_is_told_from_those_held() -> None:
+    clock = evening(40)
+    first = stored_live_rows(live(0, 5), {}, clock, clock)
+    both = pl.concat([live(5, ticker="AAPL"), live(0, 5)])
+    found = stored_live_rows(both, first.figures, evening(5), clock)
+    assert (found.verdict, found.figures["set_back"]) == ("warning", 1)
+    moved = pl.concat([live(5, ticker="AAPL"), live(0), live(5, expected_return=0.05)])
+    assert stored_live_rows(moved, first.figures, evening(5), clock).verdict == "bad"
+
+
+def test_what_an_audit_of_an_earlier_version_counted_is_compared_with() -> None:
+    clock = evening(40)
+    first = stored_live_rows(live(0, 20), {}, clock, clock).figures
+    del first["counts"]
+    assert stored_live_rows(live(0, 20, 5), first, evening(5), clock).verdict == "warning"
+    assert stored_live_rows(live(0, 5), first, evening(5), clock).verdict == "bad"
 
 
 @pytest.mark.parametrize("day", [0, 20])
