@@ -164,7 +164,8 @@ install() {
     drop_half_installed
     tell_time &
     clock=$!
-    trap 'kill "$clock" 2>/dev/null || true' EXIT
+    # Not TERM: who starts this may ignore it, and the shell beside would with it.
+    trap 'kill -KILL "$clock" 2>/dev/null || true' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     install_pinned ||
